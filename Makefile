@@ -1,0 +1,45 @@
+# Everything runs from .venv, which is made on first use. `make help` explains the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SCALE ?= small
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench system-packages wheels clean
+
+help: ## explain the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
+
+setup: $(VENV)/.installed ## make .venv with both packages and the tools, from constraints.txt
+
+demo: $(VENV)/.installed ## replay the journey from phase 2 to head and print the measured table (SCALE=small|100k|full)
+	@$(BIN)/intowork demo --scale $(SCALE)
+
+test: lint ## lint, then run all tests on every PostgreSQL there is
+	@$(BIN)/python -m pytest -n 2 --dist loadscope
+
+lint: $(VENV)/.installed ## ruff, mypy --strict and import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/.installed ## measure the numbers of the README into benchmarks/results/ (SCALE=100k takes about an hour)
+	@$(BIN)/python -m benchmarks --scale $(SCALE)
+
+system-packages: ## install the Debian packages of the optional tests (pgbouncer); asks for root
+	@$(if $(filter 0,$(shell id -u)),,sudo) sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends pgbouncer openssl'
+
+clean: ## remove .venv and what the demo wrote
+	rm -rf $(VENV) demo-report performance-report
+
+$(VENV)/.installed: constraints.txt requirements-dev.txt pgproof/pyproject.toml intowork/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed and $(PYTHON) is older: run make PYTHON=python3.11" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+		echo "Python's venv is missing: install it (Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 2; }
+	@echo "Making $(VENV) (once, about a minute) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--requirement requirements-dev.txt --editable ./pgproof --editable ./intowork
+	@touch $@
