@@ -1,0 +1,1 @@
+"""pgproof examines a PostgreSQL database and proves that what mends it works."""
