@@ -1,0 +1,1 @@
+"""Does it hold: fingerprints, row hashes, traffic, lock samples, paired timings and kills."""
