@@ -1,0 +1,1 @@
+"""IntoWork, a recruitment platform on PostgreSQL whose database is measured."""

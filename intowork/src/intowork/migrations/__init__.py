@@ -1,0 +1,1 @@
+"""The Alembic chain, from an empty database to the head of the models."""

@@ -1,0 +1,1 @@
+"""What keeps the platform running: migrations, clean-ups, and later backups."""
