@@ -1,0 +1,208 @@
+"""The command `intowork`: parses, calls, renders."""
+
+from __future__ import annotations
+
+import datetime as dt
+import signal
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import psycopg
+import typer
+from rich.console import Console
+
+from intowork.console import counting_progress, errors, loading_progress, migration_progress, progress_bars
+from intowork.database.url import libpq_url, parse_url
+from intowork.performance.command import Format
+from intowork.settings import Settings
+from pgproof.errors import PgproofError
+
+FOUND_WRONG = 1
+COULD_NOT_RUN = 3
+INTERRUPTED = 130
+
+app = typer.Typer(
+    help="IntoWork, a recruitment platform on PostgreSQL. The database is that of DATABASE_URL.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+output = Console(highlight=False)
+
+
+class SeedScale(StrEnum):
+    """How much `seed` loads, by the number of jobs."""
+
+    SMALL = "small"
+    HUNDRED_THOUSAND = "100k"
+    MILLION = "1m"
+
+
+class DemoScale(StrEnum):
+    """How much the demo loads."""
+
+    SMALL = "small"
+    HUNDRED_THOUSAND = "100k"
+    FULL = "full"
+
+
+@app.command()
+def migrate(
+    to: Annotated[str, typer.Option(help="The revision to bring the database up to.")] = "head",
+    down_to: Annotated[str | None, typer.Option(help="Take the database back down to this revision instead.")] = None,
+    backup_taken: Annotated[
+        bool, typer.Option("--backup-taken", help="In production: a backup exists, though not in BACKUP_DIRECTORY.")
+    ] = False,
+) -> None:
+    """Bring the database to a revision, beside traffic; a run that was interrupted goes on when run again."""
+    from intowork.database.engine import direct_engine
+    from intowork.database.failures import connect_or_explain
+    from intowork.operations import migrate as migration
+
+    settings = Settings()
+    url = settings.direct_url()
+    errors.print(f"backup first: {migration.backup_command(url)}", soft_wrap=True)
+    if settings.is_production() and not backup_taken:
+        migration.require_fresh_backup(settings.backup_directory, dt.datetime.now(dt.UTC))
+    engine = direct_engine(settings)
+    with connect_or_explain(engine):
+        pass
+    with migration_progress(libpq_url(url)) as watch:
+        if down_to is None:
+            migration.upgrade(engine, to, watch=watch)
+        else:
+            migration.downgrade(engine, down_to, watch=watch)
+    output.print(f"the database is at {migration.current_revision(engine) or 'no revision'}")
+
+
+@app.command()
+def seed(
+    scale: Annotated[SeedScale, typer.Option(help="How much to load, by the number of jobs.")] = SeedScale.SMALL,
+    seed: Annotated[int, typer.Option(help="The same seed loads the same rows.")] = 42,
+    replace: Annotated[bool, typer.Option("--replace", help="Delete the rows that are there first.")] = False,
+) -> None:
+    """Load made-up, realistic and skewed data into an empty database that has its tables."""
+    from intowork import seed as seeding
+    from intowork.database.engine import direct_engine
+    from intowork.database.failures import connect_or_explain
+
+    settings = Settings()
+    settings.refuse_production("seed")
+    url = libpq_url(settings.direct_url())
+    with connect_or_explain(direct_engine(settings)) as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        faults = seeding.faults_possible(driver)
+    with loading_progress() as progress:
+        report = seeding.load(
+            url,
+            seeding.scale(scale.value),
+            seed=seed,
+            faults=faults,
+            allow_non_empty=replace,
+            progress=progress,
+        )
+    rows = sum(table.rows for table in report.tables)
+    output.print(f"{rows:,} rows in {report.seconds:.1f} s, with {report.peak_memory_bytes / 2**20:,.0f} MiB of memory")
+    accounts = (seeding.ADMINISTRATOR_EMAIL, seeding.EMPLOYER_EMAIL, seeding.CANDIDATE_EMAIL)
+    output.print(f"accounts that can sign in, with {seeding.DEMO_PASSWORD}: {', '.join(accounts)}", soft_wrap=True)
+    if faults:
+        output.print("this database has no unique rules yet, so duplicates and contradictions were planted as well")
+
+
+@app.command()
+def cleanup() -> None:
+    """Delete expired sessions and tokens in small transactions; meant to run daily, one runner at a time."""
+    from intowork.database.engine import direct_engine
+    from intowork.operations.cleanup import CleanupPolicy, CleanupRunning, run_cleanup
+
+    settings = Settings()
+    with progress_bars("rows") as bars:
+        task = bars.add_task("cleanup", total=None)
+
+        def progress(rule: str, rows: int) -> None:
+            bars.update(task, description=rule, completed=rows)
+
+        try:
+            run = run_cleanup(direct_engine(settings), CleanupPolicy.from_settings(settings), progress=progress)
+        except CleanupRunning as elsewhere:
+            output.print(str(elsewhere), soft_wrap=True)
+            return
+    for cleaned in run.cleaned:
+        output.print(f"{cleaned.rule}: {cleaned.rows:,} rows in {cleaned.batches} transactions")
+
+
+@app.command("performance-test")
+def performance_test(
+    against: Annotated[str | None, typer.Option(help="The URL of another database to measure, interleaved.")] = None,
+    iterations: Annotated[int, typer.Option(min=1, help="Timed passes over the drawn parameters.")] = 10,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Users at a time through the real pool.")] = None,
+    documents: Annotated[Path | None, typer.Option("--output", help="A folder for JSON, Markdown and chart.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="What goes to standard output.")] = Format.TTY,
+) -> None:
+    """Measure the hot statements, ours beside the analysed platform's, and verify indexes and unique rules."""
+    from intowork.performance import command
+
+    settings = Settings()
+    with counting_progress("cases") as progress:
+        report = command.performance_test(
+            libpq_url(settings.direct_url()),
+            against=None if against is None else libpq_url(parse_url("--against", against)),
+            iterations=iterations,
+            concurrency=concurrency,
+            output=documents,
+            progress=progress,
+        )
+    text = command.document(report, form)
+    if text is None:
+        for part in command.tables(report):
+            output.print(part)
+    else:
+        typer.echo(text, nl=False)
+    raise typer.Exit(command.exit_code(report))
+
+
+@app.command()
+def check() -> None:
+    """Tell whether the platform could start here: server, revision, pool arithmetic, indexes and unique rules."""
+    from intowork.operations.check import run_checks
+
+    checks = run_checks(Settings())
+    for each in checks:
+        output.print(f"{'ok    ' if each.ok else 'WRONG '} {each.subject}: {each.finding}", soft_wrap=True)
+    raise typer.Exit(0 if all(each.ok for each in checks) else FOUND_WRONG)
+
+
+@app.command()
+def demo(
+    scale: Annotated[DemoScale, typer.Option(help="How much to load: 20 000 jobs, 100 000, or a million.")] = (
+        DemoScale.SMALL
+    ),
+    report: Annotated[Path, typer.Option("--output", help="Where the report goes.")] = Path("demo-report"),
+    binaries: Annotated[str, typer.Option(help="Whose PostgreSQL: embedded, system, system:15, or a folder.")] = (
+        "embedded"
+    ),
+) -> None:
+    """Replay the journey from phase 2 to head on a PostgreSQL of its own, and print the measured table."""
+    from intowork.demo.command import PLANS, run_demo, table
+
+    journey = run_demo(PLANS[scale.value], report, errors, binaries=binaries)
+    output.print(table(journey))
+    output.print(f"everything in {report}/: journey.json, journey.md, speed.svg, waits.svg", soft_wrap=True)
+
+
+def main() -> None:
+    """Run the command; a failure is one line on standard error and an exit code, never a traceback."""
+    # A termination unwinds as an interrupt does, so that a server of our own is stopped on the way.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        app()
+    except PgproofError as failure:
+        errors.print(f"error: {failure}", style="red", soft_wrap=True, markup=False)
+        sys.exit(COULD_NOT_RUN)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            errors.print("interrupted; what was done so far holds, and running again goes on", style="yellow")
+        raise

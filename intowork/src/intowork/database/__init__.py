@@ -1,0 +1,1 @@
+"""How IntoWork reaches PostgreSQL: engines, pool, waiting, health, capacity and statistics."""

@@ -1,0 +1,119 @@
+"""Fixtures for tests of the platform: its head schema on each PostgreSQL, and rows made in one line."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+from intowork.database.url import parse_url
+from intowork.models import (
+    Base,
+    Candidate,
+    Company,
+    Employer,
+    Job,
+    JobApplication,
+    JobStatus,
+    Notification,
+    NotificationType,
+    User,
+    UserRole,
+)
+from pgproof.server import Server
+
+NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
+
+Row = TypeVar("Row", bound=Base)
+
+
+def ago(**duration: float) -> dt.datetime:
+    """Return a moment before now; the keywords are those of timedelta."""
+    return NOW - dt.timedelta(**duration)
+
+
+class Factory:
+    """Makes rows that are complete and flushed; a keyword overrides any column."""
+
+    def __init__(self, session: Session) -> None:
+        """Use a session, which the test commits where others must see the rows."""
+        self.session = session
+        self._numbers = itertools.count(1)
+
+    def user(self, role: UserRole = UserRole.CANDIDATE, **columns: Any) -> User:
+        """Return a user."""
+        number = next(self._numbers)
+        given = {"email": f"user{number}@example.com", "first_name": "Ada", "last_name": f"Number {number}"}
+        return self._add(User(role=role, **(given | columns)))
+
+    def candidate(self, **columns: Any) -> Candidate:
+        """Return a candidate with a user of its own."""
+        return self._add(Candidate(user=self.user(), **columns))
+
+    def employer(self, **columns: Any) -> Employer:
+        """Return an employer with a user and a company of its own."""
+        number = next(self._numbers)
+        company = Company(name=f"Company {number}")
+        return self._add(Employer(**({"user": self.user(UserRole.EMPLOYER), "company": company} | columns)))
+
+    def job(self, employer: Employer, **columns: Any) -> Job:
+        """Return a published job, posted a day ago, that does not expire."""
+        given = {
+            "title": "Software Engineer",
+            "description": "Work.",
+            "status": JobStatus.PUBLISHED,
+            "posted_at": ago(days=1),
+            "company_id": employer.company_id,
+        }
+        return self._add(Job(employer=employer, **(given | columns)))
+
+    def application(self, candidate: Candidate, job: Job, **columns: Any) -> JobApplication:
+        """Return an application sent an hour ago."""
+        return self._add(JobApplication(candidate=candidate, job=job, **({"applied_at": ago(hours=1)} | columns)))
+
+    def notification(self, user: User, **columns: Any) -> Notification:
+        """Return a notification."""
+        given = {"type": NotificationType.SYSTEM, "title": "News", "message": "Something happened."}
+        return self._add(Notification(user_id=user.id, **(given | columns)))
+
+    def _add(self, row: Row) -> Row:
+        self.session.add(row)
+        self.session.flush()
+        return row
+
+
+@pytest.fixture(scope="session")
+def head_template(server: Server) -> str:
+    """The name of a database with the head schema and no rows, to be copied."""
+    url = server.create_database("intowork_head")
+    engine = create_engine(parse_url("the test's URL", url))
+    Base.metadata.create_all(engine)
+    engine.dispose()
+    return "intowork_head"
+
+
+@pytest.fixture
+def head_database(server: Server, head_template: str) -> Iterator[str]:
+    """The URL of a database with the head schema and no rows, on each server."""
+    with server.scratch_database(template=head_template) as url:
+        yield url
+
+
+@pytest.fixture
+def platform(head_database: str) -> Iterator[Session]:
+    """A session on `head_database`."""
+    engine = create_engine(parse_url("the test's URL", head_database))
+    with Session(engine) as session:
+        yield session
+    engine.dispose()
+
+
+@pytest.fixture
+def factory(platform: Session) -> Factory:
+    """Makes rows in the session `platform`."""
+    return Factory(platform)
