@@ -1,3 +1,3 @@
-from intowork.testing import factory, head_database, head_template, platform
+from intowork.testing import _shared_engine, factory, head_database, head_template, platform
 
-__all__ = ["factory", "head_database", "head_template", "platform"]
+__all__ = ["_shared_engine", "factory", "head_database", "head_template", "platform"]

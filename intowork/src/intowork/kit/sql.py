@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Dialect, Integer, Select, literal
+from sqlalchemy import ColumnElement, Delete, Dialect, Integer, Select, literal
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -30,7 +30,7 @@ class RenderedStatement:
     parameters: Mapping[str, object]
 
 
-def render(statement: Rows) -> RenderedStatement:
+def render(statement: Rows | Delete) -> RenderedStatement:
     """Return the text and the parameters that SQLAlchemy hands to psycopg for a statement.
 
     Literals that are rendered on execution are in the text, as they are when a session runs the statement.

@@ -52,6 +52,7 @@ class Index:
         table: the table's name, in the schema public.
         keys: the key columns as PostgreSQL deparses them, without the parentheses.
         where: the predicate as PostgreSQL deparses it, with its parentheses.
+        include: further columns that an index-only scan can answer from, without the parentheses.
         unique: whether it enforces uniqueness.
     """
 
@@ -60,6 +61,7 @@ class Index:
     keys: str
     where: str = ""
     unique: bool = False
+    include: str = ""
 
     @property
     def definition(self) -> str:
@@ -74,8 +76,9 @@ class Index:
     def _sql(self, *, concurrently: bool) -> str:
         unique = "UNIQUE " if self.unique else ""
         how = "CONCURRENTLY " if concurrently else ""
+        columns = f"({self.keys})" + (f" INCLUDE ({self.include})" if self.include else "")
         where = f" WHERE {self.where}" if self.where else ""
-        return f"CREATE {unique}INDEX {how}{self.name} ON public.{self.table} USING btree ({self.keys}){where}"
+        return f"CREATE {unique}INDEX {how}{self.name} ON public.{self.table} USING btree {columns}{where}"
 
 
 @dataclass(frozen=True)

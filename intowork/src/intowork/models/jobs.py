@@ -23,22 +23,31 @@ class Job(Base):
 
     __tablename__ = "jobs"
     __table_args__ = (
-        Index("idx_jobs_published_posted_at", text("posted_at DESC"), text("id DESC"), postgresql_where=PUBLISHED),
+        # What the filters and the expiry look at is included, so that a page or a count reads the index alone.
         Index(
-            "idx_jobs_status_location_type",
-            "location_type", text("posted_at DESC"), text("id DESC"), postgresql_where=PUBLISHED,
+            "idx_jobs_published_posted_at",
+            text("posted_at DESC"), text("id DESC"),
+            postgresql_include=["expires_at", "salary_min", "location_type", "job_type"], postgresql_where=PUBLISHED,
         ),
         Index(
             "idx_jobs_status_job_type",
-            "job_type", text("posted_at DESC"), text("id DESC"), postgresql_where=PUBLISHED,
+            "job_type", text("posted_at DESC"), text("id DESC"),
+            postgresql_include=["expires_at", "salary_min", "location_type"], postgresql_where=PUBLISHED,
         ),
         Index(
             "idx_jobs_published_location",
-            text("lower(location)"), text("posted_at DESC"), text("id DESC"), postgresql_where=PUBLISHED,
+            text("lower(location)"), text("posted_at DESC"), text("id DESC"),
+            postgresql_include=["expires_at", "salary_min", "location_type", "job_type", "location"],
+            postgresql_where=PUBLISHED,
         ),
-        Index("idx_jobs_published_salary_min", "salary_min", postgresql_where=PUBLISHED),
+        Index(
+            "idx_jobs_published_salary_min",
+            "salary_min",
+            postgresql_include=["expires_at", "location_type", "job_type", "posted_at", "id"],
+            postgresql_where=PUBLISHED,
+        ),
         Index("idx_jobs_company_id_status", "company_id", "status", text("posted_at DESC"), text("id DESC")),
-        Index("idx_jobs_employer_id_status", "employer_id", "status"),
+        Index("idx_jobs_employer_id_status", "employer_id", "status", postgresql_include=["id"]),
         Index("idx_jobs_created_at", "created_at", "id"),
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 from intowork.performance.report import CaseResult, PerformanceReport, Target
 
-_LABELS, _PLOT, _MARGIN, _ROW, _TOP = 330, 520, 24, 22, 74
+_LABELS, _PLOT, _MARGIN, _ROW, _TOP = 390, 520, 24, 22, 74
 _WIDTH = _LABELS + _PLOT + 3 * _MARGIN
 _LEAST_MS = 0.1
 _STYLE = """

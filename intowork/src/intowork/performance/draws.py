@@ -14,6 +14,7 @@ from itertools import cycle, islice
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Integer, String, case, cast, func, literal, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import InstrumentedAttribute
 
 from intowork.demo.phase2.statements import ShownApplication
@@ -177,7 +178,10 @@ def _grouped(
     conditions: Sequence[ColumnElement[bool]],
     seed: int,
 ) -> Rows:
-    """Return the statement that picks up to `FREQUENT` values of each group."""
+    """Return the statement that picks the values of each group, one from each of as many strata as it needs.
+
+    Strata, so that the draws of two scales lie at the same places of the ranking and their times can be compared.
+    """
     names = [f"value_{i}" for i in range(len(columns))]
     counted = (
         select(*(column.label(name) for column, name in zip(columns, names, strict=True)), func.count().label("rows"))
@@ -197,13 +201,17 @@ def _grouped(
         (func.abs(2 * rank - total - 1) * 10 <= total, "median"),
         (rank * 10 > total * 9, "rare"),
     )
-    shuffled = func.md5(func.concat(str(seed), *(cast(ranked.c[name], String) for name in names)))
-    order = func.row_number().over(partition_by=group, order_by=shuffled)
-    picked = select(group.label("picked_as"), *(ranked.c[name] for name in names), order.label("place")).subquery()
+    number = case((group == "frequent", FREQUENT), (group == "median", MEDIAN), else_=RARE)
+    place_in_group = func.row_number().over(partition_by=group, order_by=rank)
+    stratum = (place_in_group - 1) * number // func.count().over(partition_by=group)
+    placed = select(group.label("picked_as"), stratum.label("stratum"), *(ranked.c[name] for name in names)).subquery()
+    drawn_value = [placed.c[name] for name in names]
+    shuffled = func.md5(func.concat(str(seed), *(cast(value, String) for value in drawn_value)))
     return (
-        select(picked.c.picked_as, *(picked.c[name] for name in names))
-        .where(picked.c.place <= FREQUENT, picked.c.picked_as.is_not(None))
-        .order_by(picked.c.picked_as, picked.c.place)
+        select(placed.c.picked_as, *drawn_value)
+        .where(placed.c.picked_as.is_not(None))
+        .ext(distinct_on(placed.c.picked_as, placed.c.stratum))
+        .order_by(placed.c.picked_as, placed.c.stratum, shuffled)
     )
 
 

@@ -113,6 +113,12 @@ def _job_list(draws: Draws) -> Iterable[Case]:
         claim=Claim(200, 5),
     )
     yield _filtered(
+        "by kind of place",
+        draws.location_types,
+        lambda kind: JobFilters(location_type=kind),
+        lambda kind: phase2.job_list(location_type=kind),
+    )
+    yield _filtered(
         "by kind of place and contract",
         draws.kinds,
         lambda kind: JobFilters(location_type=kind[0], job_type=kind[1]),
@@ -153,6 +159,8 @@ def _job_list(draws: Draws) -> Iterable[Case]:
             (jobs.count_open_jobs(filters),)
             for filters in (
                 *(JobFilters(location=place) for place in draws.locations),
+                *(JobFilters(location_type=where) for where in draws.location_types),
+                *(JobFilters(job_type=what) for what in draws.job_types),
                 *(JobFilters(location_type=where, job_type=what) for where, what in draws.kinds),
                 *(JobFilters(salary_min=salary) for salary in draws.salaries),
             )

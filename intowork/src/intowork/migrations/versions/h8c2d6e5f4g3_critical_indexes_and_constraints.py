@@ -25,13 +25,37 @@ depends_on = None
 PUBLISHED = "(status = 'published'::jobstatus)"
 
 INDEXES = (
-    Index("idx_jobs_published_posted_at", "jobs", "posted_at DESC, id DESC", PUBLISHED),
-    Index("idx_jobs_status_location_type", "jobs", "location_type, posted_at DESC, id DESC", PUBLISHED),
-    Index("idx_jobs_status_job_type", "jobs", "job_type, posted_at DESC, id DESC", PUBLISHED),
-    Index("idx_jobs_published_location", "jobs", "lower((location)::text), posted_at DESC, id DESC", PUBLISHED),
-    Index("idx_jobs_published_salary_min", "jobs", "salary_min", PUBLISHED),
+    # What the filters and the expiry look at is included, so that a page or a count reads the index alone.
+    Index(
+        "idx_jobs_published_posted_at",
+        "jobs",
+        "posted_at DESC, id DESC",
+        PUBLISHED,
+        include="expires_at, salary_min, location_type, job_type",
+    ),
+    Index(
+        "idx_jobs_status_job_type",
+        "jobs",
+        "job_type, posted_at DESC, id DESC",
+        PUBLISHED,
+        include="expires_at, salary_min, location_type",
+    ),
+    Index(
+        "idx_jobs_published_location",
+        "jobs",
+        "lower((location)::text), posted_at DESC, id DESC",
+        PUBLISHED,
+        include="expires_at, salary_min, location_type, job_type, location",
+    ),
+    Index(
+        "idx_jobs_published_salary_min",
+        "jobs",
+        "salary_min",
+        PUBLISHED,
+        include="expires_at, location_type, job_type, posted_at, id",
+    ),
     Index("idx_jobs_company_id_status", "jobs", "company_id, status, posted_at DESC, id DESC"),
-    Index("idx_jobs_employer_id_status", "jobs", "employer_id, status"),
+    Index("idx_jobs_employer_id_status", "jobs", "employer_id, status", include="id"),
     Index("idx_job_applications_job_id_status", "job_applications", "job_id, status, applied_at DESC, id DESC"),
     Index(
         "idx_job_applications_candidate_id_applied_at",
@@ -45,6 +69,7 @@ INDEXES = (
     Index("idx_sessions_expires", "sessions", "expires"),
     Index("idx_experiences_candidate_id_current", "experiences", "candidate_id, is_current"),
     Index("idx_educations_candidate_id", "educations", "candidate_id"),
+    Index("idx_users_created_at", "users", "created_at, id"),
 )
 
 UNIQUE_APPLICATION = Index("unique_candidate_job_application", "job_applications", "candidate_id, job_id", unique=True)

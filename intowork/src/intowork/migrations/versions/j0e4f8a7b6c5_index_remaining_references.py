@@ -5,7 +5,7 @@ Revises: i9d3e7f6a5b4
 Create Date: 2026-01-13
 
 Deleting a job looks its notifications up, deleting a company its employers, deleting a candidate its CVs;
-the clean-ups look expired tokens up; the administrator's lists show the newest users and jobs first.
+the clean-ups look expired tokens up; the administrator's list shows the newest jobs first.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ INDEXES = (
     Index("idx_candidate_cvs_candidate_id", "candidate_cvs", "candidate_id"),
     Index("idx_password_reset_tokens_expires", "password_reset_tokens", "expires_at"),
     Index("idx_verification_tokens_expires", "verification_tokens", "expires"),
-    Index("idx_users_created_at", "users", "created_at, id"),
     Index("idx_jobs_created_at", "jobs", "created_at, id"),
 )
 
