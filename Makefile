@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SCALE ?= small
+BENCH ?= 100k
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint bench system-packages wheels clean
@@ -16,7 +17,7 @@ demo: $(VENV)/.installed ## replay the journey from phase 2 to head and print th
 	@$(BIN)/intowork demo --scale $(SCALE)
 
 test: lint ## lint, then run all tests on every PostgreSQL there is
-	@$(BIN)/python -m pytest -n 2 --dist loadscope
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.installed ## ruff, mypy --strict and import-linter
 	@$(BIN)/ruff check .
@@ -24,8 +25,8 @@ lint: $(VENV)/.installed ## ruff, mypy --strict and import-linter
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(VENV)/.installed ## measure the numbers of the README into benchmarks/results/ (SCALE=100k takes about an hour)
-	@$(BIN)/python -m benchmarks --scale $(SCALE)
+bench: $(VENV)/.installed ## measure the numbers of the README into benchmarks/results/ (BENCH=small|100k|1m)
+	@$(BIN)/python -m benchmarks --scale $(BENCH)
 
 system-packages: ## install the Debian packages of the optional tests (pgbouncer); asks for root
 	@$(if $(filter 0,$(shell id -u)),,sudo) sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends pgbouncer openssl'

@@ -13,7 +13,14 @@ import psycopg
 import typer
 from rich.console import Console
 
-from intowork.console import counting_progress, errors, loading_progress, migration_progress, progress_bars
+from intowork.console import (
+    counting_progress,
+    errors,
+    loading_progress,
+    log_to_standard_error,
+    migration_progress,
+    progress_bars,
+)
 from intowork.database.url import libpq_url, parse_url
 from intowork.performance.command import Format
 from intowork.settings import Settings
@@ -22,6 +29,7 @@ from pgproof.errors import PgproofError
 FOUND_WRONG = 1
 COULD_NOT_RUN = 3
 INTERRUPTED = 130
+PIPED_WIDTH = 120
 
 app = typer.Typer(
     help="IntoWork, a recruitment platform on PostgreSQL. The database is that of DATABASE_URL.",
@@ -29,7 +37,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-output = Console(highlight=False)
+output = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 
 
 class SeedScale(StrEnum):
@@ -195,6 +203,7 @@ def demo(
 
 def main() -> None:
     """Run the command; a failure is one line on standard error and an exit code, never a traceback."""
+    log_to_standard_error()
     # A termination unwinds as an interrupt does, so that a server of our own is stopped on the way.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg
+import structlog
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -26,6 +29,14 @@ errors = Console(stderr=True, highlight=False)
 """Progress and messages go to standard error; standard output holds results alone."""
 
 POLL_SECONDS = 0.5
+
+
+def log_to_standard_error() -> None:
+    """Send what the platform logs to standard error, errors alone: a command says the rest itself."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def progress_bars(unit: str) -> Progress:

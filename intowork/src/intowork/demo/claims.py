@@ -200,7 +200,8 @@ def _all_below_limit(evidence: Evidence) -> Row:
         unit="ms, 95th percentile of the slowest statement",
         buffers=None,
         held=worst < CLAIMED_LIMIT_MS,
-        note=f"slowest on head without search: {slowest.case.name}, {slowest.whole.p95_ms:.1f} ms; search is still the analysed ILIKE",
+        note=f"slowest on head without search: {slowest.case.name}, {slowest.whole.p95_ms:.1f} ms; "
+        "search is still the analysed ILIKE",
     )
 
 
@@ -223,7 +224,7 @@ def _job_searches(evidence: Evidence) -> Row:
 def _no_duplicates(evidence: Evidence) -> Row:
     head = evidence.race_head
     return Row(
-        claim="no duplicate application errors",
+        claim="no duplicate applications / errors",
         quote="No duplicate application errors",
         before=_raced(evidence.race_before),
         after=_raced(evidence.race_after),
@@ -237,7 +238,7 @@ def _no_duplicates(evidence: Evidence) -> Row:
 
 
 def _raced(race: Race) -> str:
-    return f"{race.surplus_rows} duplicates, {sum(_times(error) for error in race.errors)} errors"
+    return f"{race.surplus_rows} / {sum(_times(error) for error in race.errors)}"
 
 
 def _times(error: str) -> int:
@@ -262,13 +263,13 @@ def _no_timeouts(evidence: Evidence) -> Row:
 def _exhaustion(evidence: Evidence) -> Row:
     dry = evidence.defaults.timeouts > 0
     return Row(
-        claim="connection exhaustion at 50 users",
+        claim="connections run out at 50 users",
         quote="Before: Connection exhaustion at 50 users",
         before=_crowded(evidence.defaults),
         after=_crowded(evidence.defaults_after),
         head=_crowded(evidence.fifty),
         factor=None,
-        unit="50 users, requests answered, without connection, longest",
+        unit="requests that got no connection in 30 s, of all requests of 50 users",
         buffers=None,
         held=dry and evidence.fifty.timeouts == 0,
         note="" if dry else "at this scale the default pool did not run dry: users waited, and all were served",
@@ -276,7 +277,7 @@ def _exhaustion(evidence: Evidence) -> Row:
 
 
 def _crowded(crowd: Crowd) -> str:
-    return f"{crowd.served} served, {crowd.timeouts} without, {crowd.longest_ms / 1000:.1f} s"
+    return f"{crowd.timeouts} of {crowd.timeouts + crowd.served:,}"
 
 
 def _hundred_connections(evidence: Evidence) -> Row:
@@ -288,7 +289,7 @@ def _hundred_connections(evidence: Evidence) -> Row:
         after=None,
         head=_crowded(hundred),
         factor=None,
-        unit="100 users, requests answered, without connection, longest",
+        unit="requests that got no connection in 30 s, of all requests of 100 users",
         buffers=None,
         held=hundred.timeouts == 0 and not hundred.errors,
         note=f"100 users at a time shared {hundred.pool_peak} connections of {hundred.pool_limit}",
@@ -317,13 +318,14 @@ def _duration(evidence: Evidence) -> Row:
         claim="migration takes 5 to 15 minutes",
         quote="Estimated runtime: 5-15 minutes",
         before=None,
-        after=f"{evidence.quiet_seconds:.1f} s quiet, {evidence.rollout.seconds:.1f} s under traffic",
+        after=f"{evidence.rollout.seconds:.1f} s",
         head=None,
         factor=None,
         unit="time of the critical migration",
         buffers=None,
         held=minutes <= 15,
-        note="held where it took at most 15 minutes; most of the time under traffic is waiting for old transactions",
+        note=f"under traffic, where it waits for old transactions; {evidence.quiet_seconds:.1f} s without; held where "
+        "it took at most 15 minutes",
     )
 
 
@@ -332,11 +334,10 @@ def _reversible(evidence: Evidence) -> Row:
         claim="additions only, fully reversible",
         quote="No schema changes, only additions (backward compatible); Alembic down migration fully reversible",
         before=None,
-        after=("only additions" if evidence.additions_only else "objects changed")
-        + (", catalog and rows equal after up and down" if evidence.round_trip_equal else ", not equal after down"),
+        after="equal" if evidence.additions_only and evidence.round_trip_equal else "differs",
         head=None,
         factor=None,
-        unit="catalog fingerprint and row hashes",
+        unit="catalog fingerprint and row hashes after up and down, and no object of phase 2 changed by up",
         buffers=None,
         held=evidence.additions_only and evidence.round_trip_equal,
     )
@@ -348,13 +349,13 @@ def _timeout_protects(evidence: Evidence) -> Row:
     return Row(
         claim="30 s timeout protects",
         quote="30-second timeout protects database stability",
-        before=f"still running after {runaway.unprotected_seconds:.0f} s"
+        before=f"> {runaway.unprotected_seconds:.0f} s"
         if runaway.unprotected_was_running
-        else f"ended after {runaway.unprotected_seconds:.0f} s",
+        else f"{runaway.unprotected_seconds:.0f} s",
         after=None,
-        head="never cancelled" if protected is None else f"cancelled after {protected:.1f} s",
+        head="not cancelled" if protected is None else f"{protected:.1f} s",
         factor=None,
-        unit="a cross join of applications and notifications",
+        unit="for how long a cross join of applications and notifications ran",
         buffers=None,
         held=protected is not None and runaway.unprotected_was_running and runaway.connection_clean,
         note="the timeout is in the engine, not in the migration; the connection came back clean"
@@ -370,9 +371,9 @@ def _many_users(evidence: Evidence) -> Row:
         quote="capable of supporting 100k+ users",
         before=None,
         after=None,
-        head=f"{evidence.users:,} users, {scans} hot statements read a large table as a whole",
+        head=f"{scans} full scans",
         factor=None,
-        unit="users loaded, hot statements with a full scan",
+        unit="hot statements that read a large table as a whole",
         buffers=None,
         held=None if evidence.users < 100_000 else scans == 0,
         note=", ".join(evidence.full_scans)
@@ -383,7 +384,7 @@ def _many_users(evidence: Evidence) -> Row:
 def _growth(evidence: Evidence) -> Row:
     worst = max(evidence.growth, key=lambda growth: growth.ratio)
     return Row(
-        claim="10x growth with minimal latency impact",
+        claim="10x growth, minimal impact",
         quote="enable the 10x growth target with minimal latency impact",
         before=worst.tenth.median_ms,
         after=None,

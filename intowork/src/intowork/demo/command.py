@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -17,9 +19,9 @@ from intowork.settings import Settings
 from pgproof.server import running_server
 
 PLANS = {
-    "small": Plan("small", scale("small"), rate=150.0, iterations=2),
-    "100k": Plan("100k", scale("100k"), rate=100.0, iterations=1),
-    "full": Plan("full", scale("1m"), rate=50.0, iterations=1),
+    "small": Plan("small", scale("small"), rate=150.0, calls=24),
+    "100k": Plan("100k", scale("100k"), rate=100.0, calls=24),
+    "full": Plan("full", scale("1m"), rate=50.0, calls=24),
 }
 
 
@@ -39,9 +41,11 @@ def run_demo(plan: Plan, output: Path, console: Console, *, binaries: str = "emb
 
     @contextmanager
     def stage(title: str) -> Iterator[Callable[[str, int, int], None]]:
+        start = time.perf_counter()
         with counting_progress("") as progress:
             progress(title, 0, 0)
             yield lambda what, done, total: progress(f"{title}: {what}", done, total)
+        console.print(f"{title} ({time.perf_counter() - start:.0f} s)", style="dim", soft_wrap=True)
 
     def tell(line: str) -> None:
         console.print(f"  {line}", soft_wrap=True)
@@ -55,17 +59,16 @@ def run_demo(plan: Plan, output: Path, console: Console, *, binaries: str = "emb
 
 def table(journey: Journey) -> Table:
     """Return the measured table for a terminal."""
-    shown = Table(title=heading(journey), title_justify="left", show_lines=False, pad_edge=False)
-    shown.add_column("claim of the summary", overflow="fold")
+    shown = Table(title=heading(journey), title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    shown.add_column("claim", no_wrap=True)
     for title in ("phase 2", "after h8c2", "head"):
-        shown.add_column(title, justify="right", overflow="fold")
+        shown.add_column(title, justify="right")
     shown.add_column("factor", justify="right")
     shown.add_column("verdict")
     for row in journey.rows:
         unit = " ms" if row.unit.startswith("ms") else ""
         values = [number(value) + (unit if value is not None else "") for value in (row.before, row.after, row.head)]
-        verdict = mark(row, journey.evidence.jobs)
-        if row.head_marks:
-            verdict += f" ({marks(row.head_marks)})"
-        shown.add_row(row.claim, *values, f"{row.factor:.1f}" if row.factor else "", verdict)
+        marked = f" ({marks(row.head_marks)})" if row.head_marks else ""
+        factor = f"{row.factor:.1f}" if row.factor else ""
+        shown.add_row(row.claim, *values, factor, mark(row, journey.evidence.jobs) + marked)
     return shown

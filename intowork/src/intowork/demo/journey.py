@@ -15,7 +15,7 @@ from sqlalchemy import Engine, NullPool, create_engine
 from intowork.database.engine import sync_engine
 from intowork.database.sessions import Database
 from intowork.demo.claims import Evidence, Row, judge
-from intowork.demo.measure import Growth, grow, three_columns
+from intowork.demo.measure import Growth, every_other_draw, grow, three_columns
 from intowork.demo.phase2.engine import driver_url, phase2_engine
 from intowork.demo.phase2.statements import Request
 from intowork.demo.pools import Crowd, crowd_on_database, crowd_on_engine
@@ -35,7 +35,7 @@ from pgproof.server import Server
 
 VERSION_TABLE = "public.alembic_version"
 SEED = 42
-PLATFORM_SECONDS = 8.0
+PLATFORM_SECONDS = 5.0
 SERVER_SETTINGS = {
     "shared_buffers": "1GB",
     "max_connections": "150",
@@ -56,7 +56,7 @@ class Plan:
         name: of the scale.
         scale: what is loaded.
         rate: requests per second of the traffic.
-        iterations: timed calls of each draw.
+        calls: timed calls of each case on each database, at least.
         crowd_seconds: for how long users ask the default pool; longer than its 30 s of patience.
         calm_seconds: for how long the traffic runs beside nothing.
         patience_seconds: for how long the runaway statement may run; longer than the timeout of 30 s.
@@ -65,10 +65,10 @@ class Plan:
     name: str
     scale: Scale
     rate: float
-    iterations: int
-    crowd_seconds: float = 35.0
-    patience_seconds: float = 33.0
-    calm_seconds: float = 10.0
+    calls: int
+    crowd_seconds: float = 32.0
+    patience_seconds: float = 31.5
+    calm_seconds: float = 6.0
 
 
 @dataclass(frozen=True)
@@ -110,14 +110,14 @@ def travel(server: Server, plan: Plan, stage: Stage, tell: Callable[[str], None]
     """
     with stage("build phase 2 and load it") as progress:
         phase_2 = server.create_database("phase2")
-        upgrade(_engine(phase_2), PHASE_2)
+        bring_to(phase_2, PHASE_2)
         loaded = load(phase_2, plan.scale, faults=True, progress=progress)
     tell(f"{sum(table.rows for table in loaded.tables):,} rows in {loaded.seconds:.1f} s, faults included")
     with stage("copy it for what follows"):
         live, plain, critical = (
             server.create_database(name, template="phase2") for name in ("live", "plain", "critical")
         )
-    cases = _cases(phase_2)
+    cases = cases_of(phase_2)
     asked = [request for case in cases for request in case.analysed]
 
     race_before, defaults, runaway = _show_faults(live, asked, plan, stage, tell)
@@ -130,9 +130,9 @@ def travel(server: Server, plan: Plan, stage: Stage, tell: Callable[[str], None]
     )
     with stage("bring a copy to head"):
         head = server.create_database("head", template="critical")
-        upgrade(_engine(head), HEAD)
+        bring_to(head, HEAD)
         for url in (phase_2, critical, head, live):
-            _settle(url)
+            settle(url)
     race_after, race_head = race(live, apply_as_analysed), _race_on_head(server)
     tell(f"applying at once after the migration: {_raced(race_after)}; on head: {_raced(race_head)}")
     defaults_after = _ask_defaults(live, asked, plan, stage, tell, "after the migration")
@@ -140,7 +140,12 @@ def travel(server: Server, plan: Plan, stage: Stage, tell: Callable[[str], None]
     fifty, hundred = (_ask_platform(head, ours, users, stage, tell) for users in (50, 100))
     with stage("time the analysed statements on three databases, and ours on head") as progress:
         columns = three_columns(
-            cases, phase_2=phase_2, critical=critical, head=head, iterations=plan.iterations, progress=progress
+            [every_other_draw(case) for case in cases],
+            phase_2=phase_2,
+            critical=critical,
+            head=head,
+            calls=plan.calls,
+            progress=progress,
         )
     growth = _grow(server, plan, cases, head, stage)
     evidence = Evidence(
@@ -181,7 +186,8 @@ def _show_faults(
         "was not cancelled" if runaway.protected_seconds is None else f"cancelled at {runaway.protected_seconds:.1f} s"
     )
     tell(
-        f"runaway statement: on phase 2 nothing stopped it in {runaway.unprotected_seconds:.0f} s, on our engine {stopped}"
+        f"runaway statement: on phase 2 nothing stopped it in {runaway.unprotected_seconds:.0f} s, "
+        f"on our engine {stopped}"
     )
     return raced, defaults, runaway
 
@@ -259,14 +265,20 @@ def _ask_platform(url: str, asked: Sequence[Request], users: int, stage: Stage, 
 def _grow(server: Server, plan: Plan, cases: Sequence[Case], head: str, stage: Stage) -> tuple[Growth, ...]:
     with stage("load a tenth of the data at head") as progress:
         tenth = server.create_database("tenth")
-        upgrade(_engine(tenth), HEAD)
+        bring_to(tenth, HEAD)
         load(tenth, Scale.of_jobs(plan.scale.jobs // 10), faults=False, progress=progress)
-        _settle(tenth)
+        settle(tenth)
     with stage("time our statements on a tenth and on all of it") as progress:
-        return grow(_cases(tenth), tenth, cases, head, iterations=plan.iterations, progress=progress)
+        return grow(cases_of(tenth), tenth, cases, head, calls=plan.calls, progress=progress)
 
 
-def _cases(url: str) -> tuple[Case, ...]:
+def bring_to(url: str, revision: str) -> None:
+    """Bring a database up to a revision."""
+    upgrade(_engine(url), revision)
+
+
+def cases_of(url: str) -> tuple[Case, ...]:
+    """Return every case with what is drawn from a loaded database."""
     with open_session(url, "intowork-demo") as session:
         return suites(draw(session, SEED))
 
@@ -279,7 +291,7 @@ def _state(url: str) -> tuple[CatalogFingerprint, tuple[TableRows, ...]]:
         )
 
 
-def _settle(url: str) -> None:
+def settle(url: str) -> None:
     """Give a database the visibility map and the statistics that autovacuum would give it in time."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("VACUUM (ANALYZE)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ class Growth:
 
 
 def three_columns(
-    cases: Sequence[Case], *, phase_2: str, critical: str, head: str, iterations: int, progress: Progress
+    cases: Sequence[Case], *, phase_2: str, critical: str, head: str, calls: int, progress: Progress
 ) -> tuple[ThreeColumns, ...]:
     """Time every case that the analysed platform had, interleaved on the three databases, draw by draw.
 
@@ -63,7 +64,7 @@ def three_columns(
         phase_2: libpq URL of the database as analysed.
         critical: libpq URL of the same data after the critical migration.
         head: libpq URL of the same data at head.
-        iterations: timed calls of each draw on each database.
+        calls: timed calls of each case on each database at least; every draw is called once at least.
         progress: is told how far the measurement is.
     """
     compared = [case for case in cases if case.analysed]
@@ -78,7 +79,7 @@ def three_columns(
                 Variant(CRITICAL, critical, before),
                 Variant(HEAD, head, _timed(case.name, ours)),
             )
-            timings.append(time_variants(variants, iterations=iterations, warmup=1))
+            timings.append(time_variants(variants, iterations=_iterations(case, calls), warmup=1))
         before_sample, after_sample, head_sample = (_merged(side) for side in zip(*timings, strict=True))
         columns.append(ThreeColumns(case, before_sample, after_sample, head_sample))
     progress("measured", len(compared), len(compared))
@@ -91,7 +92,7 @@ def grow(
     whole_cases: Sequence[Case],
     whole: str,
     *,
-    iterations: int,
+    calls: int,
     progress: Progress,
 ) -> tuple[Growth, ...]:
     """Time the platform's statements on a tenth of the data and on all of it, interleaved, draw by draw.
@@ -101,7 +102,7 @@ def grow(
         tenth: its libpq URL.
         whole_cases: the cases with what was drawn from the larger one.
         whole: its libpq URL.
-        iterations: timed calls of each draw on each database.
+        calls: timed calls of each case on each database at least; every draw is called once at least.
         progress: is told how far the measurement is.
     """
     smaller = {(case.suite, case.name): case for case in tenth_cases}
@@ -119,7 +120,7 @@ def grow(
                     Variant("tenth", tenth, _timed(small.name, asked_of_tenth)),
                     Variant("whole", whole, _timed(large.name, asked_of_whole)),
                 ),
-                iterations=iterations,
+                iterations=_iterations(large, calls),
                 warmup=1,
             )
             for asked_of_tenth, asked_of_whole in zip(small.ours, large.ours, strict=False)
@@ -127,6 +128,15 @@ def grow(
         growth.append(Growth(large, *(_merged(side) for side in zip(*timings, strict=True))))
     progress("measured", len(both), len(both))
     return tuple(growth)
+
+
+def every_other_draw(case: Case) -> Case:
+    """Return a case with half of its draws, in the published proportions: analysed statements take their time."""
+    return dataclasses.replace(case, ours=case.ours[::2], analysed=case.analysed[::2])
+
+
+def _iterations(case: Case, calls: int) -> int:
+    return -(-calls // max(len(case.ours), len(case.analysed)))
 
 
 def _timed(name: str, request: Request) -> TimedStatement:

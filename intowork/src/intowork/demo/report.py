@@ -165,7 +165,8 @@ def to_markdown(journey: Journey) -> str:
     lines += [f"- {row.claim} (“{row.quote}”; {row.unit}): {row.note}" for row in journey.rows if row.note]
     lines += ["", "## The two marks of each speed claim", "", "| claim | migration alone | head |", "|---|---|---|"]
     lines += [
-        f"| {row.claim}: {row.quote.partition(':')[2].strip()} | {marks(row.migration_marks)} | {marks(row.head_marks)} |"
+        f"| {row.claim}: {' '.join(row.quote.partition(':')[2].split())} | {marks(row.migration_marks)} | "
+        f"{marks(row.head_marks)} |"
         for row in journey.rows
         if row.head_marks
     ]
@@ -173,7 +174,8 @@ def to_markdown(journey: Journey) -> str:
         "",
         "## The migration under traffic",
         "",
-        "The same open-loop traffic over eight connections, with one more session idle in transaction, sampled every 5 ms.",
+        "The same open-loop traffic over eight connections, with one more session idle in transaction; locks are "
+        "sampled every 5 ms.",
         "",
         "| beside | seconds | requests/s | writes | longest wait on a lock (ms) | p99.9 (ms) | longest (ms) | errors |",
         "|---|---:|---:|---:|---:|---:|---:|---|",
@@ -291,7 +293,8 @@ def _svg(title: str, body: Iterable[str], height: int) -> str:
         ".claim{stroke:#1f2933;stroke-width:2}.grid{stroke:#d9dee3}"
     )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
+        f'aria-label="{escape(title)}">'
         f"<title>{escape(title)}</title><style>{style}</style>"
         f'<rect width="{width}" height="{height}" fill="#fff"/><text class="title" x="24" y="28">{escape(title)}</text>'
         + "".join(body)

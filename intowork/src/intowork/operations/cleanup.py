@@ -97,7 +97,7 @@ class CleanupRun:
 
 
 @dataclass(frozen=True)
-class _Rule:
+class CleanupRule:
     """Rows of a model whose timestamp lies before now less some days; a null timestamp is never before."""
 
     name: str
@@ -122,12 +122,15 @@ class _Rule:
         return delete(self.model).where(self.model.id.in_(select(batch.c.id)))
 
 
-def _rules(policy: CleanupPolicy) -> tuple[_Rule, ...]:
+def cleanup_rules(policy: CleanupPolicy) -> tuple[CleanupRule, ...]:
+    """Return what is deleted, in the order it is."""
     return (
-        _Rule("expired sessions", Session, Session.expires, policy.session_days),
-        _Rule("expired password reset tokens", PasswordResetToken, PasswordResetToken.expires_at, 0),
-        _Rule("used password reset tokens", PasswordResetToken, PasswordResetToken.used_at, policy.used_token_days),
-        _Rule("expired verification tokens", VerificationToken, VerificationToken.expires, 0),
+        CleanupRule("expired sessions", Session, Session.expires, policy.session_days),
+        CleanupRule("expired password reset tokens", PasswordResetToken, PasswordResetToken.expires_at, 0),
+        CleanupRule(
+            "used password reset tokens", PasswordResetToken, PasswordResetToken.used_at, policy.used_token_days
+        ),
+        CleanupRule("expired verification tokens", VerificationToken, VerificationToken.expires, 0),
     )
 
 
@@ -152,7 +155,7 @@ def run_cleanup(
         try:
             with _only_runner(connection):
                 started_at = now or _server_time(connection)
-                for rule in _rules(policy):
+                for rule in cleanup_rules(policy):
                     cleaned.append(_clean(connection, rule, started_at, policy.batch_size, progress))
         except DBAPIError as error:
             _record("cleanup failed", cleaned)
@@ -171,7 +174,7 @@ def _record(outcome: str, cleaned: Sequence[CleanedRows], **more: object) -> Non
 
 
 def _clean(
-    connection: Connection, rule: _Rule, now: dt.datetime, batch_size: int, progress: Progress | None
+    connection: Connection, rule: CleanupRule, now: dt.datetime, batch_size: int, progress: Progress | None
 ) -> CleanedRows:
     rows = batches = 0
     while True:

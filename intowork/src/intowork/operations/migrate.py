@@ -83,7 +83,8 @@ def _run(engine: Engine, revision: str, *, down: bool, watch: Watcher | None) ->
                 ) from error
             reason = str(error.orig).strip().splitlines()[0]
             raise IntoWorkError(
-                f"the migration stopped ({reason}); mend that and run intowork migrate again, it goes on where it stopped"
+                f"the migration stopped ({reason}); mend that and run intowork migrate again: "
+                "it goes on where it stopped"
             ) from error
 
 

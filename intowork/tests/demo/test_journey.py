@@ -1,0 +1,123 @@
+"""The whole journey on a few hundred jobs: every step happens for real, only shorter."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from intowork.demo.claims import SPEED_CLAIMS
+from intowork.demo.journey import Journey, Plan, travel
+from intowork.demo.report import mark, to_json, to_markdown, write
+from intowork.seed import Scale
+from pgproof.server import running_server
+
+PLAN = Plan("tiny", Scale.of_jobs(400), rate=50.0, calls=1, crowd_seconds=1.0, patience_seconds=1.0, calm_seconds=1.0)
+ROW_KEYS = {"claim", "quote", "before", "after", "head", "factor", "unit", "buffers", "held"}
+
+
+@contextlib.contextmanager
+def stage(title: str) -> Iterator[Callable[[str, int, int], None]]:
+    yield lambda what, done, total: None
+
+
+@pytest.fixture(scope="module")
+def journey() -> Journey:
+    with running_server(settings={"max_connections": "150"}) as server:
+        return travel(server, PLAN, stage, lambda line: None)
+
+
+def test_the_analysed_platform_lets_duplicates_in_and_head_does_not(journey: Journey) -> None:
+    evidence = journey.evidence
+    assert evidence.race_before.surplus_rows > 0
+    assert evidence.race_before.errors == ()
+    assert evidence.race_after.surplus_rows == 0
+    assert evidence.race_after.errors
+    assert evidence.race_head.surplus_rows == 0
+    assert evidence.race_head.errors == ()
+    assert evidence.race_head.refused == evidence.race_head.rounds * (evidence.race_head.sessions - 1)
+
+
+def test_the_migration_under_traffic_fails_no_request_and_comes_back_equal(journey: Journey) -> None:
+    beside_nothing, migration, plain = journey.rollouts
+    for rollout in (beside_nothing, migration, plain):
+        assert rollout.traffic.errors == ()
+        assert rollout.traffic.rows_written > 0
+        assert 0.1 < rollout.traffic.write_share < 0.4
+    assert migration.traffic.idle_transactions > 0
+    assert journey.evidence.round_trip_equal
+    assert journey.evidence.additions_only
+
+
+def test_every_claim_of_the_summary_is_a_row_in_the_fixed_form(journey: Journey) -> None:
+    document = json.loads(to_json(journey))
+    assert {"scale", "machine", "versions", "rows"} <= set(document)
+    assert all(set(row) >= ROW_KEYS for row in document["rows"])
+    assert len(document["rows"]) == 17
+    assert [row["claim"] for row in document["rows"][:5]] == [claim.claim for claim in SPEED_CLAIMS]
+    assert all(row["buffers"]["before"] > 0 for row in document["rows"][:5])
+
+
+def test_a_mark_below_the_claimed_scale_names_its_own(journey: Journey) -> None:
+    held = [row for row in journey.rows if row.held]
+    assert held
+    assert {mark(row, 400) for row in held} == {"held at 400 jobs"}
+    assert {mark(row, 100_000) for row in held} == {"held"}
+    assert mark(next(row for row in journey.rows if row.held is False), 400) == "not held"
+    assert mark(next(row for row in journey.rows if row.claim == "100 000+ users"), 400) == "not judged at this scale"
+
+
+def test_the_report_holds_every_row_and_both_charts(journey: Journey, tmp_path: Path) -> None:
+    write(journey, tmp_path / "a folder")
+    assert {path.name for path in (tmp_path / "a folder").iterdir()} == {
+        "journey.json", "journey.md", "speed.svg", "waits.svg",
+    }  # fmt: skip
+    text = to_markdown(journey)
+    assert all(f"| {row.claim} |" in text for row in journey.rows)
+    for chart in ("speed.svg", "waits.svg"):
+        assert "<title>" in (tmp_path / "a folder" / chart).read_text()
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demo_leaves_no_server_and_no_report(sent: signal.Signals, tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    environment.pop("DATABASE_URL", None)
+    report = tmp_path / "report"
+    demo = subprocess.Popen(
+        (sys.executable, "-m", "intowork", "demo", "--output", str(report)),
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while not servers_below(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert servers_below(tmp_path)
+    time.sleep(1)
+    demo.send_signal(sent)
+    _, told = demo.communicate(timeout=60)
+    assert demo.returncode == 130
+    assert "interrupted" in told
+    assert "Traceback" not in told
+    assert servers_below(tmp_path) == []
+    assert not report.exists()
+
+
+def servers_below(folder: Path) -> list[int]:
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.name() == "postgres" and str(folder) in " ".join(process.cmdline()):
+                found.append(process.pid)
+    return found

@@ -1,0 +1,89 @@
+"""Every revision is killed at every statement, up and down, and run again: catalog and rows are as without a kill."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import psycopg
+import pytest
+
+from intowork.operations.migrate import upgrade
+from pgproof.proof.clients import Function
+from pgproof.proof.kills import KillMode, prove_kills
+from pgproof.server import Server
+
+from .conftest import engine_of
+from .test_chain import CHAIN, catalog, rows
+
+PRELOAD = ("alembic.command", "psycopg", "sqlalchemy.dialects.postgresql.psycopg", "intowork.models")
+
+
+@pytest.fixture
+def clients(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    return importlib.import_module("migration_clients")
+
+
+@pytest.fixture(params=range(1, len(CHAIN)), ids=CHAIN[1:])
+def step(request: pytest.FixtureRequest) -> int:
+    number: int = request.param
+    return number
+
+
+@pytest.fixture
+def lower(phase_2: str, step: int) -> str:
+    upgrade(engine_of(phase_2), CHAIN[step - 1])
+    return phase_2
+
+
+@pytest.fixture
+def upper(server: Server, lower: str, step: int) -> Iterator[str]:
+    with server.scratch_database(template=database_name(lower)) as url:
+        upgrade(engine_of(url), CHAIN[step])
+        yield url
+
+
+def database_name(url: str) -> str:
+    with psycopg.connect(url) as connection:
+        return connection.info.dbname
+
+
+def problems(server: Server, start: str, wanted: str, client: Function) -> tuple[int, list[str]]:
+    """Kill the client at every statement by turns of SIGKILL and pg_terminate_backend; return what went wrong."""
+    expected = catalog(wanted), rows(wanted)
+
+    def check(url: str) -> str | None:
+        if differences := catalog(url).difference(expected[0]):
+            return f"the catalog differs: {differences[0]}"
+        return None if rows(url) == expected[1] else "the rows differ"
+
+    results = list(prove_kills(server, database_name(start), client, check))
+    wrong = [
+        f"{result.mode.value} at {result.statement} ({result.sql.strip()[:60]}): {result.problem}"
+        for result in results
+        if result.problem
+    ]
+    killed = [result for result in results if result.killed]
+    assert {result.mode for result in killed} == set(KillMode)
+    return len(killed), wrong
+
+
+def test_an_upgrade_killed_anywhere_can_be_run_again(
+    server: Server, lower: str, upper: str, step: int, clients: ModuleType
+) -> None:
+    client = Function(getattr(clients, f"up_to_{CHAIN[step]}"), PRELOAD)
+    killed, wrong = problems(server, lower, upper, client)
+    assert wrong == []
+    assert killed > 20
+
+
+def test_a_downgrade_killed_anywhere_can_be_run_again(
+    server: Server, lower: str, upper: str, step: int, clients: ModuleType
+) -> None:
+    client = Function(getattr(clients, f"down_from_{CHAIN[step]}"), PRELOAD)
+    killed, wrong = problems(server, upper, lower, client)
+    assert wrong == []
+    assert killed > 20

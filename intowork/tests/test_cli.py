@@ -1,0 +1,203 @@
+"""The command as a user runs it: exit codes, one line for what went wrong, nothing half done."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pgproof.server import Server, running_server
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
+    return subprocess.run(
+        (sys.executable, "-m", "intowork", *arguments),
+        env={**inherited, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def only_line(ran: subprocess.CompletedProcess[str]) -> str:
+    lines = [line for line in ran.stderr.splitlines() if line and not line.startswith("backup first:")]
+    assert len(lines) == 1, ran.stderr
+    assert lines[0].startswith("error: ")
+    assert "Traceback" not in ran.stdout
+    return lines[0]
+
+
+def tables(url: str) -> int:
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+@pytest.fixture(scope="module")
+def head(embedded_server: Server) -> Iterator[str]:
+    """A database that `intowork migrate` brought to head."""
+    with embedded_server.scratch_database() as url:
+        ran = run("migrate", DATABASE_URL=url)
+        assert ran.returncode == 0, ran.stderr
+        yield url
+
+
+def test_migrate_names_the_backup_first_and_says_where_the_database_is(embedded_database: str) -> None:
+    ran = run("migrate", "--to", "g7b1c5d4e3f2", DATABASE_URL=embedded_database)
+    assert ran.returncode == 0
+    assert ran.stderr.splitlines()[0].startswith("backup first: pg_dump --format=custom")
+    assert ran.stdout == "the database is at g7b1c5d4e3f2\n"
+
+
+def test_rolling_back_is_one_command(embedded_database: str) -> None:
+    assert run("migrate", DATABASE_URL=embedded_database).returncode == 0
+    ran = run("migrate", "--down-to", "g7b1c5d4e3f2", DATABASE_URL=embedded_database)
+    assert ran.returncode == 0
+    assert ran.stdout == "the database is at g7b1c5d4e3f2\n"
+
+
+def test_an_unknown_revision_is_one_line(embedded_database: str) -> None:
+    ran = run("migrate", "--to", "nonsense", DATABASE_URL=embedded_database)
+    assert ran.returncode == 3
+    assert "no revision 'nonsense'" in only_line(ran)
+    assert tables(embedded_database) == 0
+
+
+def test_a_server_that_is_not_there_is_one_line() -> None:
+    ran = run("migrate", DATABASE_URL="postgresql://postgres@127.0.0.1:1/nowhere")
+    assert ran.returncode == 3
+    assert "no server listens there" in only_line(ran)
+
+
+def test_a_wrong_password_is_one_line_without_the_password() -> None:
+    with running_server(tcp=True) as server:
+        wrong = server.url().replace("postgres:", "postgres:not-the-", 1)
+        ran = run("seed", DATABASE_URL=wrong)
+    assert ran.returncode == 3
+    assert "the password or user is wrong" in only_line(ran)
+    assert "not-the-" not in ran.stderr + ran.stdout
+
+
+def test_a_missing_database_url_is_one_line() -> None:
+    ran = run("check")
+    assert ran.returncode == 3
+    assert "DATABASE_URL is not set" in only_line(ran)
+
+
+def test_an_unknown_command_is_wrong_usage() -> None:
+    assert run("improve").returncode == 2
+
+
+@pytest.mark.parametrize("command", ["seed", "demo"])
+def test_seed_and_demo_refuse_a_remote_host(command: str) -> None:
+    ran = run(command, DATABASE_URL="postgresql://app:secret@db.example.org/intowork")
+    assert ran.returncode == 3
+    assert "never runs on production" in only_line(ran)
+    assert "secret" not in ran.stderr
+
+
+@pytest.mark.parametrize("command", ["seed", "demo"])
+def test_seed_and_demo_refuse_the_environment_production(command: str, head: str) -> None:
+    ran = run(command, DATABASE_URL=head, ENVIRONMENT="production")
+    assert ran.returncode == 3
+    assert "never runs on production" in only_line(ran)
+
+
+def test_seed_refuses_a_database_that_holds_rows(embedded_server: Server, embedded_database: str) -> None:
+    run("migrate", DATABASE_URL=embedded_database)
+    with psycopg.connect(embedded_database) as connection:
+        connection.execute("INSERT INTO companies (name) VALUES ('Analytical Engines')")
+    ran = run("seed", DATABASE_URL=embedded_database)
+    assert ran.returncode == 3
+    assert "--replace" in only_line(ran)
+    with psycopg.connect(embedded_database) as connection:
+        assert connection.execute("SELECT name FROM companies").fetchall() == [("Analytical Engines",)]
+
+
+def test_seed_refuses_a_database_without_tables(embedded_database: str) -> None:
+    ran = run("seed", DATABASE_URL=embedded_database)
+    assert ran.returncode == 3
+    assert "intowork migrate" in only_line(ran)
+
+
+def test_production_is_not_migrated_without_a_backup(embedded_database: str, tmp_path: Path) -> None:
+    production = {"DATABASE_URL": embedded_database, "ENVIRONMENT": "production", "BACKUP_DIRECTORY": str(tmp_path)}
+    (tmp_path / "empty.dump").touch()
+    ran = run("migrate", **production)
+    assert ran.returncode == 3
+    assert "without a backup of the last 24 hours" in only_line(ran)
+    assert tables(embedded_database) == 0
+
+
+@pytest.mark.parametrize("how", ["--backup-taken", "a fresh dump"])
+def test_production_is_migrated_with_a_backup(how: str, embedded_database: str, tmp_path: Path) -> None:
+    production = {"DATABASE_URL": embedded_database, "ENVIRONMENT": "production", "BACKUP_DIRECTORY": str(tmp_path)}
+    if how == "--backup-taken":
+        ran = run("migrate", how, **production)
+    else:
+        (tmp_path / "intowork.dump").write_bytes(b"PGDMP and the rest of an archive")
+        ran = run("migrate", **production)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_a_dump_of_yesterday_is_not_a_fresh_backup(embedded_database: str, tmp_path: Path) -> None:
+    dump = tmp_path / "intowork.dump"
+    dump.write_bytes(b"PGDMP and the rest of an archive")
+    os.utime(dump, (dump.stat().st_atime, dump.stat().st_mtime - 25 * 3600))
+    ran = run("migrate", DATABASE_URL=embedded_database, ENVIRONMENT="production", BACKUP_DIRECTORY=str(tmp_path))
+    assert ran.returncode == 3
+
+
+def test_check_is_content_with_head(head: str) -> None:
+    ran = run("check", DATABASE_URL=head)
+    assert ran.returncode == 0, ran.stdout
+    assert all(line.startswith("ok") for line in ran.stdout.splitlines())
+    assert len(ran.stdout.splitlines()) == 4
+
+
+def test_check_finds_an_old_revision_and_its_missing_indexes(embedded_database: str) -> None:
+    run("migrate", "--to", "g7b1c5d4e3f2", DATABASE_URL=embedded_database)
+    ran = run("check", DATABASE_URL=embedded_database)
+    assert ran.returncode == 1
+    assert "WRONG  revision: at g7b1c5d4e3f2" in ran.stdout
+    assert "unique_candidate_job_application is missing" in ran.stdout
+
+
+def test_check_finds_a_pool_that_is_larger_than_the_server_allows(head: str) -> None:
+    ran = run("check", DATABASE_URL=head, POOL_SIZE="200", WEB_PROCESSES="4")
+    assert ran.returncode == 1
+    assert "WRONG  connections: (200 + 10) connections x 4 processes are 840" in ran.stdout
+
+
+def test_the_performance_test_refuses_an_empty_table(head: str) -> None:
+    ran = run("performance-test", DATABASE_URL=head)
+    assert ran.returncode == 3
+    assert "would measure the empty table jobs" in only_line(ran)
+
+
+def test_cleanup_says_what_it_deleted(head: str) -> None:
+    with psycopg.connect(head) as connection:
+        connection.execute(
+            "INSERT INTO verification_tokens (identifier, token, expires) VALUES ('a@example.org', 't', '2020-01-01')"
+        )
+    ran = run("cleanup", DATABASE_URL=head)
+    assert ran.returncode == 0
+    assert "1 rows in" in ran.stdout
+
+
+@pytest.mark.parametrize("command", ["migrate", "seed", "cleanup", "performance-test", "check", "demo"])
+def test_every_command_and_option_is_explained(command: str) -> None:
+    ran = run(command, "--help", COLUMNS="200")
+    assert ran.returncode == 0
+    assert "Usage" in ran.stdout
+    options = [line for line in ran.stdout.splitlines() if "--" in line and "│" in line]
+    assert options
+    assert all(len(line.strip("│ ").split("  ")) > 1 for line in options)
