@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from intowork.seed import Scale, load
 from pgproof.server import Server, running_server
 
 
@@ -201,3 +204,43 @@ def test_every_command_and_option_is_explained(command: str) -> None:
     options = [line for line in ran.stdout.splitlines() if "--" in line and "│" in line]
     assert options
     assert all(len(line.strip("│ ").split("  ")) > 1 for line in options)
+
+
+def test_an_interrupted_migration_goes_on_when_run_again(embedded_database: str) -> None:
+    assert run("migrate", "--to", "g7b1c5d4e3f2", DATABASE_URL=embedded_database).returncode == 0
+    with psycopg.connect(embedded_database) as holder:
+        # Reading keeps the constraint out, for which the migration then asks again and again.
+        holder.execute("LOCK TABLE accounts IN ACCESS SHARE MODE")
+        migration = subprocess.Popen(
+            (sys.executable, "-m", "intowork", "migrate"),
+            env={**os.environ, "DATABASE_URL": embedded_database},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert migration.stderr is not None
+        for line in migration.stderr:
+            if "add constraint unique_user_provider_account" in line:
+                break
+        migration.send_signal(signal.SIGINT)
+        _, told = migration.communicate(timeout=60)
+    assert migration.returncode == 130
+    assert "Traceback" not in told
+    ran = run("migrate", DATABASE_URL=embedded_database)
+    assert ran.returncode == 0, ran.stderr
+    assert run("check", DATABASE_URL=embedded_database).returncode == 0
+
+
+def test_the_performance_test_writes_its_documents(
+    embedded_server: Server, embedded_database: str, tmp_path: Path
+) -> None:
+    run("migrate", DATABASE_URL=embedded_database)
+    load(embedded_database, Scale.of_jobs(500), faults=False)
+    report = tmp_path / "report"
+    ran = run(
+        "performance-test", "--iterations", "1", "--concurrency", "5", "--against", embedded_database,
+        "--output", str(report), "--format", "json", DATABASE_URL=embedded_database,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout) == json.loads((report / "performance.json").read_text())
+    assert json.loads(ran.stdout)["concurrency"]["requests"] > 0
+    assert {path.suffix for path in report.iterdir()} == {".json", ".md", ".svg"}

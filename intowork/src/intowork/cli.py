@@ -185,9 +185,9 @@ def check() -> None:
 
 @app.command()
 def demo(
-    scale: Annotated[DemoScale, typer.Option(help="How much to load: 20 000 jobs, 100 000, or a million.")] = (
-        DemoScale.SMALL
-    ),
+    scale: Annotated[
+        DemoScale, typer.Option(help="20 000 jobs, 100 000, or 100 000 measured at length and grown to a million.")
+    ] = (DemoScale.SMALL),
     report: Annotated[Path, typer.Option("--output", help="Where the report goes.")] = Path("demo-report"),
     binaries: Annotated[str, typer.Option(help="Whose PostgreSQL: embedded, system, system:15, or a folder.")] = (
         "embedded"

@@ -51,6 +51,7 @@ def progress_bars(unit: str) -> Progress:
         TimeRemainingColumn(),
         console=errors,
         transient=True,
+        disable=not errors.is_terminal,
     )
 
 
@@ -99,6 +100,7 @@ def migration_progress(url: str) -> Iterator[Watcher]:
         TimeElapsedColumn(),
         console=errors,
         transient=True,
+        disable=not errors.is_terminal,
     )
     stopped = threading.Event()
     notes: list[str] = []

@@ -107,7 +107,8 @@ class Evidence:
         jobs: rows of the table jobs, the scale of the speed rows.
         users: rows of the table users.
         columns: the cases on the three databases.
-        growth: the platform's statements on a tenth of the data and on all of it.
+        ours: the platform's statements on head, by the case's name.
+        growth: the platform's statements on some data and on ten times as much.
         race_before: applying at once on phase 2, as analysed.
         race_after: the same after the critical migration.
         race_head: applying at once on head, as the platform does.
@@ -126,6 +127,7 @@ class Evidence:
     jobs: int
     users: int
     columns: tuple[ThreeColumns, ...]
+    ours: dict[str, Sample]
     growth: tuple[Growth, ...]
     race_before: Race
     race_after: Race
@@ -185,11 +187,11 @@ def _marks(claim: SpeedClaim, before: Sample, after: Sample) -> Marks:
 
 
 def _all_below_limit(evidence: Evidence) -> Row:
-    slowest = max(evidence.growth, key=lambda growth: growth.whole.p95_ms)
+    name, slowest = max(evidence.ours.items(), key=lambda entry: entry[1].p95_ms)
     before = max(evidence.columns, key=lambda columns: columns.before.p95_ms)
     after = max(evidence.columns, key=lambda columns: columns.after.p95_ms)
     search = [columns.head.p95_ms for columns in evidence.columns if columns.case.suite == SEARCH]
-    worst = max([slowest.whole.p95_ms, *search])
+    worst = max([slowest.p95_ms, *search])
     return Row(
         claim="all queries below 50 ms",
         quote="All queries < 50ms",
@@ -200,8 +202,7 @@ def _all_below_limit(evidence: Evidence) -> Row:
         unit="ms, 95th percentile of the slowest statement",
         buffers=None,
         held=worst < CLAIMED_LIMIT_MS,
-        note=f"slowest on head without search: {slowest.case.name}, {slowest.whole.p95_ms:.1f} ms; "
-        "search is still the analysed ILIKE",
+        note=f"slowest on head without search: {name}, {slowest.p95_ms:.1f} ms; search is still the analysed ILIKE",
     )
 
 
@@ -390,7 +391,7 @@ def _growth(evidence: Evidence) -> Row:
         after=None,
         head=worst.whole.median_ms,
         factor=worst.ratio,
-        unit="ms on a tenth of the data and on all of it, the statement that grew most",
+        unit="ms on some data and on ten times as much, the statement that grew most",
         buffers=None,
         held=worst.ratio <= MINIMAL_IMPACT,
         note=f"{worst.case.name}; {sum(g.ratio <= MINIMAL_IMPACT for g in evidence.growth)} of {len(evidence.growth)} "

@@ -21,7 +21,7 @@ from pgproof.server import running_server
 PLANS = {
     "small": Plan("small", scale("small"), rate=150.0, calls=24),
     "100k": Plan("100k", scale("100k"), rate=100.0, calls=24),
-    "full": Plan("full", scale("1m"), rate=50.0, calls=24),
+    "full": Plan("full", scale("100k"), rate=100.0, calls=96, grows_to=scale("1m"), calm_seconds=30.0),
 }
 
 

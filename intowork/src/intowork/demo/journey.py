@@ -31,6 +31,7 @@ from intowork.settings import Environment, Settings
 from pgproof.proof.fingerprint import CatalogFingerprint, read_fingerprint
 from pgproof.proof.measuring import open_session
 from pgproof.proof.rows import TableRows, hash_rows
+from pgproof.proof.timing import Sample
 from pgproof.server import Server
 
 VERSION_TABLE = "public.alembic_version"
@@ -57,6 +58,7 @@ class Plan:
         scale: what is loaded.
         rate: requests per second of the traffic.
         calls: timed calls of each case on each database, at least.
+        grows_to: ten times the scale, where growth is judged up from it; otherwise up to it, from a tenth.
         crowd_seconds: for how long users ask the default pool; longer than its 30 s of patience.
         calm_seconds: for how long the traffic runs beside nothing.
         patience_seconds: for how long the runaway statement may run; longer than the timeout of 30 s.
@@ -66,6 +68,7 @@ class Plan:
     scale: Scale
     rate: float
     calls: int
+    grows_to: Scale | None = None
     crowd_seconds: float = 32.0
     patience_seconds: float = 31.5
     calm_seconds: float = 6.0
@@ -147,11 +150,12 @@ def travel(server: Server, plan: Plan, stage: Stage, tell: Callable[[str], None]
             calls=plan.calls,
             progress=progress,
         )
-    growth = _grow(server, plan, cases, head, stage)
+    growth, ours_on_head = _grow(server, plan, cases, head, stage)
     evidence = Evidence(
         jobs=plan.scale.jobs,
         users=plan.scale.users,
         columns=columns,
+        ours=ours_on_head,
         growth=growth,
         race_before=race_before,
         race_after=race_after,
@@ -262,14 +266,22 @@ def _ask_platform(url: str, asked: Sequence[Request], users: int, stage: Stage, 
     return crowd
 
 
-def _grow(server: Server, plan: Plan, cases: Sequence[Case], head: str, stage: Stage) -> tuple[Growth, ...]:
-    with stage("load a tenth of the data at head") as progress:
-        tenth = server.create_database("tenth")
-        bring_to(tenth, HEAD)
-        load(tenth, Scale.of_jobs(plan.scale.jobs // 10), faults=False, progress=progress)
-        settle(tenth)
-    with stage("time our statements on a tenth and on all of it") as progress:
-        return grow(cases_of(tenth), tenth, cases, head, calls=plan.calls, progress=progress)
+def _grow(
+    server: Server, plan: Plan, cases: Sequence[Case], head: str, stage: Stage
+) -> tuple[tuple[Growth, ...], dict[str, Sample]]:
+    """Time the platform's statements on ten times the data; return that, and what they take on the head database."""
+    larger = plan.grows_to is not None
+    scale = plan.grows_to or Scale.of_jobs(plan.scale.jobs // 10)
+    with stage(f"load {scale.jobs:,} jobs at head, to see the statements grow") as progress:
+        other = server.create_database("grown")
+        bring_to(other, HEAD)
+        load(other, scale, faults=False, progress=progress)
+        settle(other)
+    both = ((cases, head), (cases_of(other), other))
+    (small_cases, small), (large_cases, large) = both if larger else reversed(both)
+    with stage("time our statements on both") as progress:
+        growth = grow(small_cases, small, large_cases, large, calls=plan.calls, progress=progress)
+    return growth, {each.case.name: each.tenth if larger else each.whole for each in growth}
 
 
 def bring_to(url: str, revision: str) -> None:
