@@ -229,6 +229,13 @@ def speed_chart(journey: Journey) -> str:
     while 0.1 * 10**decades < largest:
         decades += 1
     body: list[str] = []
+    bottom = _TOP + len(rows) * _ROW
+    for power in range(decades + 1):
+        x = _LEFT + _PLOT * power / decades
+        body.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{bottom}"/>')
+        body.append(
+            f'<text class="value" x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{0.1 * 10**power:g}</text>'
+        )
     for index, (row, claim) in enumerate(rows):
         top = _TOP + index * _ROW
         body.append(f'<text x="{_LEFT - 10}" y="{top + 22}" text-anchor="end">{escape(row.claim)}</text>')
@@ -248,11 +255,6 @@ def speed_chart(journey: Journey) -> str:
         )
     x = _LEFT + 330
     body.append(f'<line class="claim" x1="{x}" x2="{x}" y1="40" y2="54"/><text x="{x + 8}" y="51">claimed after</text>')
-    bottom = _TOP + len(rows) * _ROW
-    for power in range(decades + 1):
-        x = _LEFT + _PLOT * power // decades
-        body.append(f'<line class="grid" x1="{x}" x2="{x}" y1="{_TOP}" y2="{bottom}"/>')
-        body.append(f'<text class="value" x="{x}" y="{bottom + 16}" text-anchor="middle">{0.1 * 10**power:g}</text>')
     axis = f"median database time in milliseconds, logarithmic, at {journey.evidence.jobs:,} jobs"
     body.append(f'<text x="{_LEFT + _PLOT // 2}" y="{bottom + 36}" text-anchor="middle">{axis}</text>')
     return _svg("The summary's speed claims, measured", body, bottom + 48)
@@ -262,6 +264,7 @@ def waits_chart(rollouts: Iterable[Rollout]) -> str:
     """Return the longest wait on a lock of any request, beside nothing, the migration and the plain one."""
     shown = list(rollouts)
     largest = max(100.0, *(rollout.longest_wait_ms for rollout in shown))
+    limit = _PLOT * 100 / largest
     body: list[str] = []
     for index, rollout in enumerate(shown):
         y = _TOP + index * 34
@@ -269,10 +272,11 @@ def waits_chart(rollouts: Iterable[Rollout]) -> str:
         body.append(f'<text x="{_LEFT + 60 - 10}" y="{y + 15}" text-anchor="end">{escape(rollout.name)}</text>')
         body.append(f'<rect class="head" x="{_LEFT + 60}" y="{y + 3}" width="{max(width, 1):.1f}" height="16"/>')
         body.append(
-            f'<text class="value" x="{_LEFT + 65 + width:.1f}" y="{y + 16}">{rollout.longest_wait_ms:,.0f} ms</text>'
+            f'<text class="value" x="{_LEFT + 66 + max(width, limit):.1f}" y="{y + 16}">'
+            f"{rollout.longest_wait_ms:,.0f} ms</text>"
         )
     bottom = _TOP + len(shown) * 34
-    x = _LEFT + 60 + _PLOT * 100 / largest
+    x = _LEFT + 60 + limit
     body.append(f'<line class="claim" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{bottom}"/>')
     body.append(f'<text class="value" x="{x:.1f}" y="{_TOP - 6}" text-anchor="middle">100 ms</text>')
     axis = "longest wait of any request on a lock, in milliseconds"
