@@ -9,7 +9,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import psycopg
 import typer
 from rich.console import Console
 
@@ -93,22 +92,14 @@ def seed(
 ) -> None:
     """Load made-up, realistic and skewed data into an empty database that has its tables."""
     from intowork import seed as seeding
-    from intowork.database.engine import direct_engine
-    from intowork.database.failures import connect_or_explain
 
     settings = Settings()
     settings.refuse_production("seed")
-    url = libpq_url(settings.direct_url())
-    with connect_or_explain(direct_engine(settings)) as connection:
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)
-        faults = seeding.faults_possible(driver)
     with loading_progress() as progress:
         report = seeding.load(
-            url,
+            libpq_url(settings.direct_url()),
             seeding.scale(scale.value),
             seed=seed,
-            faults=faults,
             allow_non_empty=replace,
             progress=progress,
         )
@@ -116,7 +107,7 @@ def seed(
     output.print(f"{rows:,} rows in {report.seconds:.1f} s, with {report.peak_memory_bytes / 2**20:,.0f} MiB of memory")
     accounts = (seeding.ADMINISTRATOR_EMAIL, seeding.EMPLOYER_EMAIL, seeding.CANDIDATE_EMAIL)
     output.print(f"accounts that can sign in, with {seeding.DEMO_PASSWORD}: {', '.join(accounts)}", soft_wrap=True)
-    if faults:
+    if report.faults != seeding.NO_FAULTS:
         output.print("this database has no unique rules yet, so duplicates and contradictions were planted as well")
 
 

@@ -92,7 +92,7 @@ def load(
     url: str,
     scale: Scale,
     *,
-    faults: bool,
+    faults: bool | None = None,
     seed: int = 42,
     reference: date | None = None,
     allow_non_empty: bool = False,
@@ -107,7 +107,8 @@ def load(
     Args:
         url: A database at any revision of the platform, in libpq's or SQLAlchemy's spelling; not behind a pooler.
         scale: How many rows.
-        faults: Whether to plant the duplicates and contradictions that the schema of phase 2 lets in.
+        faults: Whether to plant the duplicates and contradictions that the schema of phase 2 lets in; by default where
+            the schema lets them in.
         seed: The same seed, scale and reference give the same rows.
         reference: The day at whose start (UTC) the data set ends, today by default.
         allow_non_empty: Whether rows that the tables hold may be replaced.
@@ -165,19 +166,20 @@ class _Loader:
         self._progress = progress
         self._phases: list[Phase] = []
 
-    def run(self, scale: Scale, *, faults: bool, seed: int, reference: date, replace: bool) -> LoadReport:
+    def run(self, scale: Scale, *, faults: bool | None, seed: int, reference: date, replace: bool) -> LoadReport:
         started = perf_counter()
         with self._phase("prepare"):
             for setting in _SETTINGS:
                 self._connection.execute(setting.encode())
             emptied = self._claim_tables(faults=faults, replace=replace)
+            planted = faults_possible(self._connection) if faults is None else faults
             keys = read_keys(self._connection, emptied)
             for statement in keys.drop_statements():
                 self._connection.execute(statement.encode())
             self._connection.execute(f"TRUNCATE {', '.join(emptied)}".encode())
         with self._phase("draw"):
             self._progress("drawing the relations", 0, 1)
-            world = draw_world(scale, seed=seed, faults=faults, reference=reference)
+            world = draw_world(scale, seed=seed, faults=planted, reference=reference)
             self._progress("drawing the relations", 1, 1)
         with self._phase("copy"):
             loaded = tuple(self._copy(table) for table in tables(world))
@@ -195,7 +197,7 @@ class _Loader:
             peak_memory_bytes=_peak_memory_bytes(),
         )
 
-    def _claim_tables(self, *, faults: bool, replace: bool) -> tuple[str, ...]:
+    def _claim_tables(self, *, faults: bool | None, replace: bool) -> tuple[str, ...]:
         """Locks the tables, so that nothing changes between the checks and the load, and returns all to be emptied.
 
         Raises:

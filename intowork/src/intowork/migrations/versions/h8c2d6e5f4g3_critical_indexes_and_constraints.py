@@ -6,6 +6,23 @@ Create Date: 2025-12-31
 
 Additions only. What breaks a uniqueness rule is moved to the schema quarantine and brought back by the
 downgrade. Every step can be killed and the migration run again.
+
+Each index and the statement that becomes worse when it alone is gone (`make bench` shows by how much):
+
+- idx_jobs_published_posted_at: the job list, newest first, and its next pages
+- idx_jobs_status_job_type: the job list by contract, and its number
+- idx_jobs_published_location: the job list by place, and its number
+- idx_jobs_published_salary_min: the job list by a salary that few jobs reach, and its number
+- idx_jobs_company_id_status: the job list of a company; the foreign key to companies
+- idx_jobs_employer_id_status: an employer's jobs; the foreign key to employers
+- idx_job_applications_job_id_status: an employer's dashboard and applications; the foreign key to jobs
+- idx_job_applications_candidate_id_applied_at: a candidate's applications, newest first
+- idx_notifications_user_id_created_at: a user's notifications, newest first
+- idx_notifications_user_is_read: the number of unread notifications
+- idx_notifications_related_application_id: the foreign-key check of an application that is deleted or moved
+- idx_sessions_expires: the cleanup of expired sessions
+- idx_experiences_candidate_id_current, idx_educations_candidate_id: a candidate's profile and dashboard
+- idx_users_created_at: the administrator's newest users
 """
 
 from __future__ import annotations
