@@ -223,7 +223,7 @@ def test_an_interrupted_migration_goes_on_when_run_again(embedded_database: str)
                 break
         migration.send_signal(signal.SIGINT)
         _, told = migration.communicate(timeout=60)
-    assert migration.returncode == 130
+    assert migration.returncode == 130, told
     assert "Traceback" not in told
     ran = run("migrate", DATABASE_URL=embedded_database)
     assert ran.returncode == 0, ran.stderr

@@ -94,12 +94,13 @@ def _values(columns: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def head_template(server: Server) -> str:
+def head_template(server: Server) -> Iterator[str]:
     """The name of a database with the head schema and no rows, to be copied."""
-    name = "intowork_head"
-    engine = create_engine(parse_url("the test's URL", server.create_database(name)), poolclass=NullPool)
-    Base.metadata.create_all(engine)
-    return name
+    with server.scratch_database() as url:
+        parsed = parse_url("the test's URL", url)
+        Base.metadata.create_all(create_engine(parsed, poolclass=NullPool))
+        assert parsed.database is not None
+        yield parsed.database
 
 
 @pytest.fixture

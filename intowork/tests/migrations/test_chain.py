@@ -309,3 +309,39 @@ def test_the_migration_waits_for_the_backend_of_a_killed_one(phase_2: str) -> No
         orphan.execute("SELECT pg_advisory_unlock_all()")
         thread.join(60)
     assert current_revision(engine_of(phase_2)) == CRITICAL
+
+
+@pytest.mark.parametrize("moment", ["before_cursor_execute", "after_cursor_execute"])
+@pytest.mark.parametrize("statement", ["SET LOCAL", "ADD CONSTRAINT", "CREATE INDEX CONCURRENTLY"])
+def test_an_interrupt_stays_an_interrupt_and_the_migration_goes_on_later(
+    phase_2: str, statement: str, moment: str
+) -> None:
+    engine = engine_of(phase_2)
+
+    @event.listens_for(engine, moment)
+    def interrupt(connection: object, cursor: DBAPICursor, sql: str, *_: object) -> None:
+        if statement in sql:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        upgrade(engine, CRITICAL)
+    upgrade(engine_of(phase_2), CRITICAL)
+    assert current_revision(engine_of(phase_2)) == CRITICAL
+
+
+def test_a_lost_connection_is_one_line_that_says_to_run_again(phase_2: str) -> None:
+    engine = engine_of(phase_2)
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def terminate(connection: object, cursor: DBAPICursor, sql: str, *_: object) -> None:
+        if "CREATE INDEX CONCURRENTLY idx_sessions_expires" in sql:
+            with psycopg.connect(phase_2, autocommit=True) as other:
+                other.execute(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+
+    with pytest.raises(IntoWorkError, match="the connection was lost during the migration"):
+        upgrade(engine, CRITICAL)
+    upgrade(engine_of(phase_2), CRITICAL)
+    assert current_revision(engine_of(phase_2)) == CRITICAL

@@ -18,15 +18,6 @@ from pgproof.server import Server
 from .conftest import engine_of
 from .test_chain import CHAIN, catalog, rows
 
-PRELOAD = (
-    "psycopg",
-    "sqlalchemy.dialects.postgresql.psycopg",
-    "intowork.database.engine",
-    "intowork.migrations.quarantine",
-    "intowork.models",
-    "intowork.operations.migrate",
-)
-
 
 @pytest.fixture
 def clients(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
@@ -88,7 +79,7 @@ def problems(
 def test_an_upgrade_killed_anywhere_can_be_run_again(
     server: Server, lower: str, upper: str, step: int, clients: ModuleType
 ) -> None:
-    client = Function(getattr(clients, f"up_to_{CHAIN[step]}"), PRELOAD)
+    client = Function(getattr(clients, f"up_to_{CHAIN[step]}"))
     killed, wrong = problems(server, lower, upper, client, modes_on(server, KillMode.backend))
     assert wrong == []
     assert killed > 20
@@ -97,7 +88,7 @@ def test_an_upgrade_killed_anywhere_can_be_run_again(
 def test_a_downgrade_killed_anywhere_can_be_run_again(
     server: Server, lower: str, upper: str, step: int, clients: ModuleType
 ) -> None:
-    client = Function(getattr(clients, f"down_from_{CHAIN[step]}"), PRELOAD)
+    client = Function(getattr(clients, f"down_from_{CHAIN[step]}"))
     killed, wrong = problems(server, upper, lower, client, modes_on(server, KillMode.client))
     assert wrong == []
     assert killed > 20

@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from intowork.database.url import connect_parameters
 from intowork.errors import IntoWorkError
@@ -76,16 +76,36 @@ def _run(engine: Engine, revision: str, *, down: bool, watch: Watcher | None) ->
         except CommandError as error:
             raise IntoWorkError(_explained(error, revision)) from error
         except DBAPIError as error:
-            if error.connection_invalidated:
-                raise IntoWorkError(
-                    "the connection was lost during the migration; nothing is half done: run intowork migrate again "
-                    "and it goes on where it stopped"
-                ) from error
-            reason = str(error.orig).strip().splitlines()[0]
-            raise IntoWorkError(
-                f"the migration stopped ({reason}); mend that and run intowork migrate again: "
-                "it goes on where it stopped"
-            ) from error
+            raise _stopped(error) from error
+        except InvalidRequestError as error:
+            # An interrupt or a lost connection leaves the connection invalid, on which Alembic's own clean-up fails and
+            # hides what happened; it stands in the chain of contexts.
+            cause = _cause(error)
+            if isinstance(cause, DBAPIError):
+                raise _stopped(cause) from error
+            raise cause from error
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return the interrupt or the failure of the database that an error came from, or the error itself."""
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, KeyboardInterrupt | DBAPIError):
+            return link
+        link = link.__context__
+    return error
+
+
+def _stopped(error: DBAPIError) -> IntoWorkError:
+    if error.connection_invalidated:
+        return IntoWorkError(
+            "the connection was lost during the migration; nothing is half done: run intowork migrate again "
+            "and it goes on where it stopped"
+        )
+    reason = str(error.orig).strip().splitlines()[0]
+    return IntoWorkError(
+        f"the migration stopped ({reason}); mend that and run intowork migrate again: it goes on where it stopped"
+    )
 
 
 def _explained(error: CommandError, revision: str) -> str:
