@@ -39,7 +39,7 @@ $(VENV)/.installed: constraints.txt requirements-dev.txt pgproof/pyproject.toml 
 		echo "Python 3.11 or newer is needed and $(PYTHON) is older: run make PYTHON=python3.11" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
 		echo "Python's venv is missing: install it (Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 2; }
-	@echo "Making $(VENV) (once, about a minute) ..."
+	@echo "Making $(VENV) (once) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 		--requirement requirements-dev.txt --editable ./pgproof --editable ./intowork

@@ -309,7 +309,7 @@ def _pool_use(evidence: Evidence) -> Row:
         unit="median of connections in use",
         buffers=None,
         held=15 <= hundred.pool_median <= 25 and hundred.pool_limit == 50,
-        note="20 + 40 are 60, not 50; users who ask without a pause use every connection there is",
+        note=f"20 + 40 are 60, not 50; 100 users who asked without a pause had up to {hundred.pool_peak} in use",
     )
 
 
