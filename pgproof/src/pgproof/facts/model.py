@@ -1,0 +1,69 @@
+"""Everything that is known about a database, as one value: read from a server or from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from pgproof.facts.catalog import Catalog, Table
+from pgproof.facts.questions import Answer, Counts, PlanNode, Question
+from pgproof.facts.server_state import Database, Rights, Server
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What rules read.
+
+    Attributes:
+        version: of this form; a snapshot of a newer one is refused.
+        rights: what the role that read them may see: what it may not is not checked, never taken as absent.
+        answers: to the questions that rules asked of the data.
+        missing: what could not be read, and why; each a line.
+    """
+
+    version: int
+    database: Database
+    rights: Rights
+    catalog: Catalog
+    server: Server
+    answers: tuple[Answer, ...] = ()
+    missing: tuple[str, ...] = field(default=())
+
+    def answer(self, question: Question) -> Answer | None:
+        """Return what came back for a question; None if it was not asked."""
+        return self._answers.get(question)
+
+    def counts(self, question: Question) -> Counts | None:
+        """Return the counts of an answered question; None if it was not asked or refused."""
+        answer = self.answer(question)
+        return answer.counts if answer else None
+
+    def plan(self, question: Question) -> PlanNode | None:
+        """Return the plan of an answered question; None if it was not asked or refused."""
+        answer = self.answer(question)
+        return answer.plan if answer else None
+
+    def only_schemas(self, schemas: Collection[str]) -> Facts:
+        """Return the facts without the relations, types and functions of other schemas."""
+        catalog = replace(
+            self.catalog,
+            schemas=tuple(schema for schema in self.catalog.schemas if schema.name in schemas),
+            tables=tuple(table for table in self.catalog.tables if table.schema in schemas),
+            sequences=tuple(sequence for sequence in self.catalog.sequences if sequence.schema in schemas),
+            types=tuple(user_type for user_type in self.catalog.types if user_type.schema in schemas),
+            functions=tuple(function for function in self.catalog.functions if function.schema in schemas),
+        )
+        return replace(self, catalog=catalog)
+
+    def with_tables(self, tables: tuple[Table, ...]) -> Facts:
+        """Return the facts with other tables."""
+        return replace(self, catalog=replace(self.catalog, tables=tables))
+
+    def with_answers(self, answers: tuple[Answer, ...]) -> Facts:
+        """Return the facts with these answers added."""
+        return replace(self, answers=(*self.answers, *answers))
+
+    @cached_property
+    def _answers(self) -> dict[Question, Answer]:
+        return {answer.question: answer for answer in self.answers}

@@ -1,0 +1,1 @@
+"""What is wrong: one file per rule, found by being in the folder of its family."""

@@ -1,0 +1,50 @@
+"""Runs rules over facts: which questions they ask, and what they find."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pgproof.facts.model import Facts
+from pgproof.facts.questions import Question
+from pgproof.rules.finding import Finding, NotChecked
+from pgproof.rules.rule import Rule
+
+
+@dataclass(frozen=True)
+class Unchecked:
+    """What one rule could not check."""
+
+    rule: str
+    detail: NotChecked
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What rules found, and what they could not check."""
+
+    findings: tuple[Finding, ...]
+    not_checked: tuple[Unchecked, ...]
+
+
+def questions_of(rules: Iterable[Rule], facts: Facts) -> tuple[Question, ...]:
+    """Return what the rules ask of the data, each question once."""
+    return tuple(dict.fromkeys(question for rule in rules for question in rule.questions(facts)))
+
+
+def check(rules: Iterable[Rule], facts: Facts) -> Checked:
+    """Return what the rules find in facts whose questions have been answered.
+
+    Args:
+        rules: to run, in this order.
+        facts: with the answers to `questions_of` the same rules.
+    """
+    findings: list[Finding] = []
+    not_checked: list[Unchecked] = []
+    for rule in rules:
+        for result in rule.check(facts):
+            if isinstance(result, Finding):
+                findings.append(result)
+            else:
+                not_checked.append(Unchecked(rule.code, result))
+    return Checked(tuple(findings), tuple(not_checked))

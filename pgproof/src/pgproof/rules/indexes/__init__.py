@@ -1,0 +1,1 @@
+"""Rules of the family indexes; each file is one."""

@@ -1,0 +1,141 @@
+"""A table without a primary key.
+
+What it finds:
+    A table whose rows nothing identifies: no primary key, and no unique index over columns that are all NOT NULL.
+    A table with such an index is reported with lower severity, since its rows can be told apart.
+
+Why it matters:
+    Two equal rows cannot be told apart, so neither can be corrected or deleted alone. Logical replication refuses
+    UPDATE and DELETE on it, and an ORM cannot map it.
+
+Evidence:
+    pg_constraint and pg_index.
+
+Remedy:
+    Make the identifying columns the key: `op.create_primary_key(...)`, or `Column(primary_key=True)` in the model.
+
+When to ignore:
+    An append-only log or a staging table that is loaded and emptied as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pgproof.facts.catalog import Index, Table
+from pgproof.facts.model import Facts
+from pgproof.remedy.constraints import AddPrimaryKey
+from pgproof.remedy.names import object_name, quoted
+from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, table_ref
+from pgproof.rules.rule import Example, Metadata
+
+METADATA = Metadata(code="INT22", slug="table-without-primary-key", severity="medium")
+
+
+def check(facts: Facts) -> Iterator[Finding | NotChecked]:
+    """Yield each base table without a primary key."""
+    for table in facts.catalog.base_tables:
+        if table.primary_key is not None:
+            continue
+        if any(facts.catalog.table(parent) is not None for parent in table.parents):
+            # A child of table inheritance is read through its parent, which is reported itself.
+            continue
+        yield _finding(table, _identifying(table))
+
+
+def _finding(table: Table, candidate: Index | None) -> Finding:
+    columns = tuple(name for name in candidate.columns if name is not None) if candidate else ()
+    if candidate is None:
+        consequence = "Equal rows cannot be told apart, and logical replication refuses UPDATE and DELETE."
+        remedy = Remedy("Make the columns that identify a row the primary key, or add an identity column.")
+    else:
+        listed = ", ".join(columns)
+        consequence = f"Rows are told apart by ({listed}) alone, which replication and ORMs do not take for the key."
+        remedy = Remedy(
+            f"Make ({listed}) the primary key.",
+            (AddPrimaryKey(table.schema, table.name, object_name("pk", table.name, columns), columns),)
+            if table.kind == "table"
+            else (),
+        )
+    return METADATA.finding(
+        objects=(table_ref(table),),
+        message=f"{table.qualified_name} has no primary key",
+        consequence=consequence,
+        severity="low" if candidate else None,
+        evidence=(
+            Evidence(
+                "catalog",
+                "SELECT conname FROM pg_constraint WHERE contype = 'p' AND conrelid = "
+                f"'{quoted(table.schema, table.name)}'::regclass",
+                "no row",
+            ),
+        ),
+        remedy=remedy,
+    )
+
+
+def _identifying(table: Table) -> Index | None:
+    """Return a unique index that tells any two rows apart."""
+    for index in table.indexes:
+        names = [name for name in index.columns if name is not None]
+        if (
+            index.unique
+            and index.valid
+            and index.immediate
+            and not index.partial
+            and len(names) == len(index.keys)
+            and all(table.column(name).not_null for name in names)
+        ):
+            return index
+    return None
+
+
+BAD = (
+    Example("a table without any key", sql="CREATE TABLE events (at timestamptz, what text)", objects=("events",)),
+    Example(
+        "a unique index over columns that are all required could be the key",
+        sql="CREATE TABLE rates (day date NOT NULL, currency text NOT NULL, rate numeric, UNIQUE (day, currency))",
+        objects=("rates",),
+    ),
+    Example(
+        "a unique column that may be NULL identifies nothing",
+        sql="CREATE TABLE codes (code text UNIQUE, label text)",
+        objects=("codes",),
+    ),
+    Example(
+        "a unique expression, a partial and a deferrable rule identify nothing",
+        sql="""
+            CREATE TABLE words (word text NOT NULL, n int NOT NULL, m int NOT NULL);
+            CREATE UNIQUE INDEX words_lower ON words (lower(word));
+            CREATE UNIQUE INDEX words_some ON words (n) WHERE n > 0;
+            ALTER TABLE words ADD UNIQUE (m) DEFERRABLE;
+        """,
+        objects=("words",),
+    ),
+    Example(
+        "a partitioned table is reported once, for all its partitions",
+        sql="""
+            CREATE TABLE logs (at date NOT NULL, what text) PARTITION BY RANGE (at);
+            CREATE TABLE logs_1 PARTITION OF logs FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+            CREATE TABLE logs_2 PARTITION OF logs DEFAULT;
+        """,
+        objects=("logs",),
+    ),
+)
+GOOD = (
+    Example("a plain key", sql="CREATE TABLE t (id int PRIMARY KEY)"),
+    Example("a composite key", sql="CREATE TABLE t (a int, b int, PRIMARY KEY (a, b))"),
+    Example("a view has no key", sql="CREATE TABLE t (id int PRIMARY KEY); CREATE VIEW v AS SELECT id FROM t"),
+    Example("a materialized view has no key", sql="CREATE MATERIALIZED VIEW m AS SELECT 1 AS id"),
+    Example(
+        "partitions of a table with a key",
+        sql="""
+            CREATE TABLE t (at date, id int, PRIMARY KEY (at, id)) PARTITION BY RANGE (at);
+            CREATE TABLE t_1 PARTITION OF t DEFAULT;
+        """,
+    ),
+    Example(
+        "a child of inheritance is its parent's matter",
+        sql="CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c () INHERITS (p)",
+    ),
+)

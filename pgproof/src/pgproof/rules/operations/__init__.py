@@ -1,0 +1,1 @@
+"""Rules of the family operations; each file is one."""

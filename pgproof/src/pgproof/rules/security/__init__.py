@@ -1,0 +1,1 @@
+"""Rules of the family security; each file is one."""
