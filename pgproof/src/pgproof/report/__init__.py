@@ -1,0 +1,1 @@
+"""One audit becomes every format that people and programs read."""

@@ -1,0 +1,235 @@
+"""findings.json, version 1: the fixed form that other formats are made from too.
+
+Consumers ignore unknown keys; additions keep the version.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+from pgproof.audit import Audit
+from pgproof.remedy.operation import Operation
+from pgproof.rules.finding import Confidence, Evidence, Finding, ObjectRef, Remedy, Severity
+from pgproof.score import Score
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class DatabaseDocument:
+    """The database that was examined."""
+
+    name: str
+    server_version: str
+    size_bytes: int | None
+    tables: int
+
+
+@dataclass(frozen=True)
+class InputsDocument:
+    """What the findings rest on.
+
+    Attributes:
+        options: of the run, by name; never a password.
+        rights: what the role could see.
+        versions: of pgproof, Python and the server.
+        statistics_since: when the server's counters were reset; None if never.
+    """
+
+    options: dict[str, str]
+    rights: dict[str, bool | str]
+    versions: dict[str, str]
+    taken_at: datetime
+    statistics_since: datetime | None
+
+
+@dataclass(frozen=True)
+class OperationDocument:
+    """A change of the schema and its way back."""
+
+    kind: str
+    forward_sql: tuple[str, ...]
+    reverse_sql: tuple[str, ...]
+    lock: str
+    blocks: str
+    reversible: bool
+
+
+@dataclass(frozen=True)
+class RemedyDocument:
+    """What to do."""
+
+    summary: str
+    operations: tuple[OperationDocument, ...]
+
+
+@dataclass(frozen=True)
+class LocationDocument:
+    """A place in source code."""
+
+    file: str
+    line: int
+
+
+@dataclass(frozen=True)
+class FindingDocument:
+    """Something that is wrong."""
+
+    rule: str
+    slug: str
+    family: str
+    severity: Severity
+    confidence: Confidence
+    objects: tuple[ObjectRef, ...]
+    related: tuple[ObjectRef, ...]
+    message: str
+    consequence: str
+    evidence: tuple[Evidence, ...]
+    remedy: RemedyDocument | None
+    fingerprint: str
+    baseline: Literal["new", "known"]
+    location: LocationDocument | None
+
+
+@dataclass(frozen=True)
+class FixedDocument:
+    """A finding of the baseline that is gone."""
+
+    rule: str
+    fingerprint: str
+    message: str
+
+
+@dataclass(frozen=True)
+class SuppressedDocument:
+    """A finding that people decided to live with, and why."""
+
+    rule: str
+    fingerprint: str
+    message: str
+    reason: str
+    until: str | None
+
+
+@dataclass(frozen=True)
+class NotCheckedDocument:
+    """What a rule could not look at, and what it needs."""
+
+    rule: str
+    needs: str
+    objects: tuple[ObjectRef, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """An audit as findings.json holds it.
+
+    Attributes:
+        partial: the audit was interrupted; what is missing is in `not_checked`.
+        complaints: about the configuration: suppressions that are unused, expired or name no rule.
+        timing: seconds by stage.
+    """
+
+    version: int
+    database: DatabaseDocument
+    inputs: InputsDocument
+    score: Score
+    findings: tuple[FindingDocument, ...]
+    fixed: tuple[FixedDocument, ...]
+    suppressed: tuple[SuppressedDocument, ...]
+    not_checked: tuple[NotCheckedDocument, ...]
+    complaints: tuple[str, ...]
+    partial: bool
+    timing: dict[str, float]
+
+
+@cache
+def adapter() -> TypeAdapter[Document]:
+    """Return what turns a document into JSON, and JSON back into one."""
+    return TypeAdapter(Document)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of findings.json, which ships with the package."""
+    return adapter().json_schema(mode="serialization")
+
+
+def document(audit: Audit, *, options: dict[str, str], timing: dict[str, float], versions: dict[str, str]) -> Document:
+    """Return the document of an audit.
+
+    Args:
+        audit: what was found.
+        options: of the run, without secrets.
+        timing: seconds of each stage before the rules.
+        versions: of pgproof and Python.
+    """
+    facts = audit.facts
+    return Document(
+        version=VERSION,
+        database=DatabaseDocument(
+            facts.database.name,
+            facts.database.server_version,
+            facts.database.size_bytes,
+            len(facts.catalog.base_tables),
+        ),
+        inputs=InputsDocument(
+            options=options,
+            rights={name: getattr(facts.rights, name) for name in facts.rights.__dataclass_fields__},
+            versions={**versions, "postgresql": facts.database.server_version},
+            taken_at=facts.database.taken_at,
+            statistics_since=facts.database.statistics_since,
+        ),
+        score=audit.score,
+        findings=tuple(_finding(finding, audit.known) for finding in audit.findings),
+        fixed=tuple(FixedDocument(each.rule, each.fingerprint, each.message) for each in audit.fixed),
+        suppressed=tuple(
+            SuppressedDocument(
+                each.finding.rule,
+                each.finding.fingerprint,
+                each.finding.message,
+                each.suppression.reason,
+                each.suppression.until.isoformat() if each.suppression.until else None,
+            )
+            for each in audit.suppressed
+        ),
+        not_checked=tuple(
+            NotCheckedDocument(each.rule, each.detail.needs, each.detail.objects) for each in audit.not_checked
+        ),
+        complaints=audit.complaints,
+        partial=False,
+        timing={**timing, "rules": audit.check_seconds},
+    )
+
+
+def _finding(finding: Finding, known: frozenset[str]) -> FindingDocument:
+    return FindingDocument(
+        rule=finding.rule,
+        slug=finding.slug,
+        family=finding.family,
+        severity=finding.severity,
+        confidence=finding.confidence,
+        objects=finding.objects,
+        related=finding.related,
+        message=finding.message,
+        consequence=finding.consequence,
+        evidence=finding.evidence,
+        remedy=_remedy(finding.remedy) if finding.remedy else None,
+        fingerprint=finding.fingerprint,
+        baseline="known" if finding.fingerprint in known else "new",
+        location=None,
+    )
+
+
+def _remedy(remedy: Remedy) -> RemedyDocument:
+    return RemedyDocument(remedy.summary, tuple(_operation(each) for each in remedy.operations))
+
+
+def _operation(operation: Operation) -> OperationDocument:
+    return OperationDocument(
+        operation.kind, operation.forward(), operation.reverse(), operation.lock, operation.blocks, operation.reversible
+    )
