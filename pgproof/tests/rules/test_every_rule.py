@@ -6,14 +6,16 @@ from typing import Any
 
 import psycopg
 import pytest
+from pgproof.tests.rules.examples import Placed, examined, facts_of, placed_examples
 
 from pgproof.facts.model import Facts
+from pgproof.proof.copy import schema_copy
 from pgproof.proof.fingerprint import read_fingerprint
+from pgproof.reproduce.replay import replay
 from pgproof.rules.discovery import all_rules
 from pgproof.rules.finding import Finding
 from pgproof.rules.rule import Example, Rule
 from pgproof.server import Server
-from pgproof.tests.rules.examples import Placed, examined, facts_of, placed_examples
 
 RULES = all_rules()
 every_rule = pytest.mark.parametrize("rule", RULES, ids=[rule.code for rule in RULES])
@@ -89,6 +91,23 @@ def _all_fingerprints(connection: psycopg.Connection[Any], placed: Placed, facts
         finding.fingerprint: f"{finding.rule} {finding.message}"
         for finding in examined(connection, placed, rules, facts).findings
     }
+
+
+@every_rule
+def test_its_counter_examples_show_the_fault(rule: Rule, embedded_server: Server, replay_server: Server) -> None:
+    if rule.metadata.family != "integrity":
+        return
+    with placed_examples(embedded_server, tuple(each for each in rule.bad if not each.alone)) as (connection, placed):
+        facts = facts_of(connection)
+        found = [finding for each in placed for finding in examined(connection, each, (rule,), facts).findings]
+        examples = [finding.counter_example for finding in found if finding.counter_example is not None]
+        if not examples:
+            return
+        source = connection.info.dsn + f" dbname={connection.info.dbname}"
+        for example in examples:
+            with schema_copy(source, replay_server) as url:
+                reproduction = replay(url, facts.catalog, example)
+            assert reproduction.shown, (example, reproduction.verdict, reproduction.script())
 
 
 @every_rule
