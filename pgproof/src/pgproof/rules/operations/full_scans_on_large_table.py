@@ -1,0 +1,125 @@
+"""A large table that is read from end to end again and again.
+
+What it finds:
+    A table of 100 000 rows or more with at least 1 000 sequential scans that read a quarter of its rows or more each,
+    on average. A partitioned table is one table. Scans that stop early (LIMIT) and the few of a load, a backup or an
+    index build are not reported.
+
+Why it matters:
+    Each such scan costs time in proportion to the table, pushes other pages out of the cache, and becomes slower with
+    every row.
+
+Evidence:
+    seq_scan and seq_tup_read of pg_stat_user_tables; workers of a parallel scan count as scans of their own.
+
+Remedy:
+    Find the statement (pg_stat_statements, or `pgproof advise`) and index what it filters or joins by: `Index(...)` in
+    SQLAlchemy, `op.create_index(..., postgresql_concurrently=True)` in an autocommit block of Alembic.
+
+When to ignore:
+    Reports or exports that do need every row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pgproof.facts.catalog import Table
+from pgproof.facts.model import Facts
+from pgproof.rules import given
+from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, table_ref
+from pgproof.rules.operations._counters import counted_since, statistics_of, storage, uncounted
+from pgproof.rules.rule import Example, Metadata
+
+METADATA = Metadata(code="OPS13", slug="full-scans-on-large-table", severity="low", needs=("statistics",))
+
+LARGE_ROWS = 100_000
+"""Below, reading all rows takes milliseconds."""
+MANY_SCANS = 1_000
+"""A nightly backup scans each table once and needs three years for as many."""
+FULL_SHARE = 0.25
+"""Of the rows, on average: the two workers and the leader of a parallel scan each count one scan of a third."""
+MUCH_READ = 1_000_000_000
+"""Rows read by scans since the counters began that must have been felt."""
+
+
+def check(facts: Facts) -> Iterator[Finding | NotChecked]:
+    """Yield each large table that many scans read in full."""
+    refusal = uncounted(facts)
+    if refusal is not None:
+        yield refusal
+        return
+    for table in facts.catalog.base_tables:
+        # Partitions that pruning leaves out are not scanned, so each is judged by its own rows.
+        scanned = [part for part in storage(facts.catalog, table) if _is_scanned(part)]
+        if scanned:
+            yield _finding(facts, table, scanned)
+
+
+def _is_scanned(part: Table) -> bool:
+    counters, rows = part.statistics, part.estimated_rows or 0
+    if counters is None or rows < LARGE_ROWS or counters.sequential_scans < MANY_SCANS:
+        return False
+    return counters.sequential_rows_read >= FULL_SHARE * rows * counters.sequential_scans
+
+
+def _finding(facts: Facts, table: Table, scanned: Sequence[Table]) -> Finding:
+    counters = [part.statistics for part in scanned if part.statistics is not None]
+    scans, read = sum(each.sequential_scans for each in counters), sum(each.sequential_rows_read for each in counters)
+    rows = sum(part.estimated_rows or 0 for part in scanned)
+    since = counted_since(facts)
+    began = f"since {since:%Y-%m-%d} or earlier" if since else "since the counters began"
+    return METADATA.finding(
+        objects=(table_ref(table),),
+        related=tuple(table_ref(part) for part in scanned if part != table),
+        message=f"{table.qualified_name}, about {rows:,} rows, was read by {scans:,} sequential scans",
+        consequence=f"They read {read:,} rows {began}, {read / scans:,.0f} each; that grows with every row.",
+        severity="medium" if read >= MUCH_READ else None,
+        evidence=(
+            Evidence(
+                "statistics",
+                statistics_of(scanned, "n_live_tup, seq_scan, seq_tup_read, idx_scan"),
+                f"{scans} scans, {read} rows",
+            ),
+        ),
+        remedy=Remedy("Find the statement in pg_stat_statements and index what it filters or joins by."),
+    )
+
+
+def _scanned(table: str = "t", rows: int = 100_000, scans: int = 1_000, read: int = 25_000_000) -> given.Given:
+    return given.table(table, reltuples=float(rows), live_rows=rows, sequential_scans=scans, sequential_rows_read=read)
+
+
+_SQL = "CREATE TABLE t (id int)"
+BAD = (
+    Example(
+        "a thousand scans of a quarter of 100 000 rows each",
+        sql=_SQL,
+        given=(_scanned(),),
+        renamed=False,
+        objects=("t",),
+    ),
+    Example(
+        "a partition of several",
+        sql="CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE TABLE t PARTITION OF p DEFAULT",
+        given=(_scanned(),),
+        renamed=False,
+        objects=("p",),
+    ),
+)
+GOOD = (
+    Example("a smaller table", sql=_SQL, given=(_scanned(rows=99_999),), renamed=False),
+    Example("backups and a load", sql=_SQL, given=(_scanned(scans=999, read=99_900_000),), renamed=False),
+    Example("scans that stop early", sql=_SQL, given=(_scanned(read=24_999_999),), renamed=False),
+    Example("read by its indexes", sql=_SQL, given=(_scanned(scans=0, read=0),), renamed=False),
+    Example("a new table", sql=_SQL),
+    Example(
+        "a standby counts its own reads", sql=_SQL, given=(_scanned(), given.database(in_recovery=True)), renamed=False
+    ),
+    Example(
+        "a server that does not count",
+        sql=_SQL,
+        given=(_scanned(), given.setting("track_counts", "off")),
+        renamed=False,
+    ),
+)
