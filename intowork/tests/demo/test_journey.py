@@ -48,6 +48,23 @@ def test_the_analysed_platform_lets_duplicates_in_and_head_does_not(journey: Jou
     assert evidence.race_head.refused == evidence.race_head.rounds * (evidence.race_head.sessions - 1)
 
 
+def test_the_audit_of_phase_2_puts_the_findings_of_the_analysis_first_and_head_has_none_of_them(
+    journey: Journey,
+) -> None:
+    phase_2, critical, head = journey.audits
+    found = [(finding.rule, finding.objects[0].table) for finding in phase_2.document.findings]
+    assert {("INT01", "job_applications"), ("INT02", "accounts")} <= set(found[:3])
+    applications = next(finding for finding in phase_2.document.findings if finding.rule == "INT01")
+    counts = applications.evidence[0].counts
+    assert counts is not None
+    assert counts.surplus_rows == journey.loaded.faults.duplicate_applications
+    assert {"IDX01", "IDX02", "CFG03"} <= {rule for rule, _ in found}
+    assert not {finding.rule for finding in critical.document.findings} & {"INT01", "INT02"}
+    assert not {finding.rule for finding in head.document.findings} & {"INT01", "INT02", "IDX01", "IDX02", "IDX03"}
+    totals = [audit.document.score.total or 0 for audit in journey.audits]
+    assert totals == sorted(totals)
+
+
 def test_the_migration_under_traffic_fails_no_request_and_comes_back_equal(journey: Journey) -> None:
     beside_nothing, migration, plain = journey.rollouts
     for rollout in (beside_nothing, migration, plain):
@@ -81,6 +98,7 @@ def test_the_report_holds_every_row_and_both_charts(journey: Journey, tmp_path: 
     write(journey, tmp_path / "a folder")
     assert {path.name for path in (tmp_path / "a folder").iterdir()} == {
         "journey.json", "journey.md", "speed.svg", "waits.svg",
+        "audit-g7b1c5d4e3f2.md", "audit-h8c2d6e5f4g3.md", "audit-head.md",
     }  # fmt: skip
     text = to_markdown(journey)
     assert all(f"| {row.claim} |" in text for row in journey.rows)

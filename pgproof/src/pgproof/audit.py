@@ -8,8 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from pgproof.facts.collect import CollectOptions, Connection, Progress, collect_answers
 from pgproof.facts.model import Facts
-from pgproof.rules.checking import Checked, Unchecked, check
+from pgproof.facts.read import ReadOptions, read_facts
+from pgproof.rules.checking import Checked, Unchecked, check, questions_of
 from pgproof.rules.finding import SEVERITIES, Confidence, Finding, ObjectRef
 from pgproof.rules.rule import Rule
 from pgproof.score import Score, score
@@ -97,6 +99,29 @@ class Audit:
     score: Score
     complaints: tuple[str, ...]
     check_seconds: float
+
+
+def gather(
+    connection: Connection,
+    rules: Sequence[Rule],
+    reading: ReadOptions | None = None,
+    collecting: CollectOptions | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Facts:
+    """Return what a server says of a database, with the answers to all that the rules ask of its data.
+
+    Args:
+        connection: outside a transaction; nothing is written over it.
+        rules: that will examine the facts.
+        reading: how to read the catalog.
+        collecting: how far a question may go.
+        progress: told after each question how many of how many are done.
+
+    Raises:
+        psycopg.Error: the connection was lost, or the server refuses what every role may read.
+    """
+    facts = read_facts(connection, reading)
+    return facts.with_answers(collect_answers(connection, facts, questions_of(rules, facts), collecting, progress))
 
 
 def examine(facts: Facts, rules: Sequence[Rule], options: AuditOptions) -> Audit:

@@ -13,7 +13,9 @@ from psycopg import sql
 from pgproof.facts.collect import collect_answers
 from pgproof.facts.model import Facts
 from pgproof.facts.read import ReadOptions, read_facts
+from pgproof.proof.fingerprint import read_fingerprint
 from pgproof.rules.checking import Checked, check, questions_of
+from pgproof.rules.finding import Finding
 from pgproof.rules.rule import Example, Rule
 from pgproof.server import Server
 
@@ -95,3 +97,88 @@ def _rename(connection: Connection, schema: str) -> dict[str, str]:
             )
         )
     return names
+
+
+def judge(rule: Rule, server: Server, every: tuple[Rule, ...]) -> None:
+    """Hold a rule against its own examples on a server: found, not found, mended, and brought back.
+
+    Args:
+        rule: to judge.
+        server: a server of our own; each call makes databases and drops them.
+        every: rules that must not report anything new after a remedy.
+
+    Raises:
+        AssertionError: an example is judged otherwise than it says.
+    """
+    together = tuple(example for example in (*rule.bad, *rule.good) if not example.alone)
+    groups = (together, *((example,) for example in (*rule.bad, *rule.good) if example.alone))
+    for group in groups:
+        with placed_examples(server, group) as (connection, placed):
+            facts = facts_of(connection)
+            for each in placed:
+                found = examined(connection, each, (rule,), facts).findings
+                check_findings(each, each.example in rule.bad, found)
+                if each.example in rule.bad:
+                    _check_remedy(connection, each, rule, found, every)
+
+
+def check_findings(placed: Placed, bad: bool, found: tuple[Finding, ...]) -> None:
+    """Hold what was found in an example against what it says must be.
+
+    Raises:
+        AssertionError: it is something else.
+    """
+    example = placed.example
+    told = [finding.message for finding in found]
+    if not bad:
+        assert not found, f"{example.name}: {told}"
+        return
+    assert len(found) == example.findings, (example.name, told)
+    named = {
+        name
+        for finding in found
+        for subject in finding.objects
+        for name in (subject.name, subject.table, *subject.columns)
+    }
+    assert {placed.names.get(name, name) for name in example.objects} <= named, (example.name, named)
+    if example.severity is not None:
+        assert {finding.severity for finding in found} == {example.severity}, example.name
+    text = " ".join(
+        part
+        for finding in found
+        for part in (finding.message, finding.consequence, finding.remedy.summary if finding.remedy else "")
+    )
+    for words in example.says:
+        assert words in text, (example.name, words, text)
+    for finding in found:
+        assert all((finding.message, finding.consequence, finding.evidence, finding.objects)), example.name
+        assert finding.remedy is None or finding.remedy.summary, example.name
+    assert len({finding.fingerprint for finding in found}) == len(found), example.name
+
+
+def _check_remedy(
+    connection: Connection, placed: Placed, rule: Rule, found: tuple[Finding, ...], every: tuple[Rule, ...]
+) -> None:
+    """Its operations leave no finding of the rule and no new one of any, and their reverse restores the catalog."""
+    name = placed.example.name
+    operations = [
+        operation for finding in found if finding.remedy is not None for operation in finding.remedy.operations
+    ]
+    if not operations or any(not finding.remedy or not finding.remedy.operations for finding in found):
+        return
+    catalog, facts = read_fingerprint(connection), facts_of(connection)
+    before = {finding.fingerprint for finding in examined(connection, placed, every, facts).findings}
+    for operation in operations:
+        for statement in operation.forward():
+            connection.execute(statement.encode())
+    mended = facts_of(connection)
+    assert not examined(connection, placed, (rule,), mended).findings, name
+    after = examined(connection, placed, every, mended).findings
+    new = {f"{finding.rule} {finding.message}" for finding in after if finding.fingerprint not in before}
+    assert not new, (name, new)
+    if all(operation.reversible for operation in operations):
+        for operation in reversed(operations):
+            for statement in operation.reverse():
+                connection.execute(statement.encode())
+        assert catalog.difference(read_fingerprint(connection)) == (), name
+        assert facts_of(connection).server.role_settings == facts.server.role_settings, name

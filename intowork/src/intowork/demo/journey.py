@@ -14,6 +14,7 @@ from sqlalchemy import Engine, NullPool, create_engine
 
 from intowork.database.engine import sync_engine
 from intowork.database.sessions import Database
+from intowork.demo.audits import RevisionAudit, audit_revision
 from intowork.demo.claims import Evidence, Row, judge
 from intowork.demo.measure import Growth, every_other_draw, grow, three_columns
 from intowork.demo.phase2.engine import driver_url, phase2_engine
@@ -85,6 +86,7 @@ class Journey:
         rollouts: the same traffic without anything, with the critical migration, and with the plain one.
         evidence: what was measured.
         rows: the summary's claims, judged.
+        audits: what pgproof says of phase 2, of the critical migration and of head.
     """
 
     plan: Plan
@@ -93,6 +95,7 @@ class Journey:
     rollouts: tuple[Rollout, ...]
     evidence: Evidence
     rows: tuple[Row, ...]
+    audits: tuple[RevisionAudit, ...]
 
 
 class Stage(Protocol):
@@ -116,6 +119,7 @@ def travel(server: Server, plan: Plan, stage: Stage, tell: Callable[[str], None]
         bring_to(phase_2, PHASE_2)
         loaded = load(phase_2, plan.scale, faults=True, progress=progress)
     tell(f"{sum(table.rows for table in loaded.tables):,} rows in {loaded.seconds:.1f} s, faults included")
+    audits = [_audit(phase_2, PHASE_2, stage, tell)]
     with stage("copy it for what follows"):
         live, plain, critical = (
             server.create_database(name, template="phase2") for name in ("live", "plain", "critical")
@@ -171,7 +175,17 @@ def travel(server: Server, plan: Plan, stage: Stage, tell: Callable[[str], None]
         additions_only=additions_only,
         full_scans=full_scans(cases, head),
     )
-    return Journey(plan, server.version, loaded, rollouts, evidence, judge(evidence))
+    audits += [_audit(critical, CRITICAL, stage, tell), _audit(head, HEAD, stage, tell)]
+    return Journey(plan, server.version, loaded, rollouts, evidence, judge(evidence), tuple(audits))
+
+
+def _audit(url: str, revision: str, stage: Stage, tell: Callable[[str], None]) -> RevisionAudit:
+    with stage(f"audit {revision}"):
+        audit = audit_revision(url, revision)
+    tell(f"pgproof audit of {revision}: {audit.summary}")
+    for line in audit.worst:
+        tell(f"  {line}")
+    return audit
 
 
 def _show_faults(

@@ -16,6 +16,9 @@ from intowork.demo.claims import SPEED_CLAIMS, Marks, Row
 from intowork.demo.journey import Journey
 from intowork.demo.rollout import Rollout
 from intowork.errors import IntoWorkError
+from pgproof.report.document import adapter
+from pgproof.report.markdown import escaped as markdown_text
+from pgproof.report.markdown import to_markdown as audit_markdown
 
 SUMMARY_JOBS = 100_000
 """The scale that the summary speaks of; a mark below it names its own."""
@@ -24,7 +27,7 @@ _ROW, _LEFT, _PLOT, _TOP = 46, 190, 480, 70
 
 
 def write(journey: Journey, directory: Path) -> None:
-    """Write journey.json, journey.md, speed.svg and waits.svg.
+    """Write journey.json, journey.md, speed.svg, waits.svg, and the audit of each revision.
 
     Args:
         journey: what came of it.
@@ -38,6 +41,7 @@ def write(journey: Journey, directory: Path) -> None:
         "journey.md": to_markdown(journey),
         "speed.svg": speed_chart(journey),
         "waits.svg": waits_chart(journey.rollouts),
+        **{f"audit-{audit.revision}.md": audit_markdown(audit.document) for audit in journey.audits},
     }
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -91,6 +95,10 @@ def to_json(journey: Journey) -> str:
                 "ratio": growth.ratio,
             }
             for growth in journey.evidence.growth
+        ],
+        "audits": [
+            {"revision": audit.revision, "findings": adapter().dump_python(audit.document, mode="json")}
+            for audit in journey.audits
         ],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
@@ -161,6 +169,11 @@ def to_markdown(journey: Journey) -> str:
         "|---|---:|---:|---:|---:|---:|---|",
     ]
     lines += [_markdown_row(row, journey.evidence.jobs) for row in journey.rows]
+    lines += ["", "## What pgproof says of each revision", "", "| revision | audit |", "|---|---|"]
+    lines += [
+        f"| [{audit.revision}](audit-{audit.revision}.md) | {markdown_text(audit.summary)} |"
+        for audit in journey.audits
+    ]
     lines += ["", "What has to be known to judge a row:", ""]
     lines += [f"- {row.claim} (“{row.quote}”; {row.unit}): {row.note}" for row in journey.rows if row.note]
     lines += ["", "## The two marks of each speed claim", "", "| claim | migration alone | head |", "|---|---|---|"]

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pgproof.facts.catalog import QUARANTINE_SCHEMA as SCHEMA
 from pgproof.remedy.names import object_name, quoted
 from pgproof.remedy.operation import Operation
 
-SCHEMA = "quarantine"
 _KEPT = "quarantine_kept"
 _ROW_LOCKS = "writes to the rows that are moved, until their move is committed"
 

@@ -96,6 +96,8 @@ class Example:
             counters, statements of the workload. See `pgproof.rules.given`.
         findings: how many findings it must yield, if it is a bad one.
         objects: names that must be among those of the findings' objects (tables, indexes, constraints, columns).
+        severity: of each of its findings, where size or rows move it; None where it does not matter.
+        says: words that its message, consequence or remedy must hold, such as a number that was counted.
         renamed: False to keep the tables' names in the odd schema too, where `given` names them.
         alone: it changes the database itself (its settings, extensions or roles), so it gets one of its own.
     """
@@ -105,6 +107,8 @@ class Example:
     given: tuple[Callable[[Facts], Facts], ...] = ()
     findings: int = 1
     objects: tuple[str, ...] = ()
+    severity: Severity | None = None
+    says: tuple[str, ...] = ()
     renamed: bool = True
     alone: bool = False
 

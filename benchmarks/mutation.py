@@ -1,0 +1,202 @@
+"""The mutation score of the rules: for every condition that is deleted or inverted, does an example notice?
+
+Each mutant of a rule judges the rule's own examples, whose facts a real server has given once; what a mutant asks
+beyond the rule's own questions is asked of the server again. A library would build a database for every mutant.
+"""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import psycopg
+
+from benchmarks.mutants import Mutant, mutants
+from pgproof.examples import Placed, check_findings, facts_of, given, judge, placed_examples
+from pgproof.facts.collect import collect_answers
+from pgproof.facts.model import Facts
+from pgproof.rules.discovery import all_rules
+from pgproof.rules.finding import Finding
+from pgproof.rules.rule import Example, Rule
+from pgproof.server import Server, running_server
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Case:
+    """An example with the facts a server gave of it."""
+
+    placed: Placed
+    facts: Facts
+    bad: bool
+
+
+@dataclass(frozen=True)
+class Survivor:
+    """A mutant that no example noticed."""
+
+    rule: str
+    file: str
+    line: int
+    change: str
+
+
+@dataclass(frozen=True)
+class RuleScore:
+    """How many mutants of a rule its examples noticed."""
+
+    rule: str
+    killed: int
+    survivors: tuple[Survivor, ...]
+
+
+def main() -> None:
+    """Judge every rule, or those named on the command line, and write the table."""
+    chosen = [rule.code for rule in all_rules() if not sys.argv[1:] or rule.code in sys.argv[1:]]
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        scores = []
+        for done, score in enumerate(pool.imap(score_rule, chosen), 1):
+            scores.append(score)
+            total = score.killed + len(score.survivors)
+            print(f"{done}/{len(chosen)} {score.rule}: {score.killed} of {total}", file=sys.stderr)
+    print(table(scores))
+    if not sys.argv[1:]:
+        (RESULTS / "mutation.md").write_text(table(scores), encoding="utf-8")
+
+
+def score_rule(code: str) -> RuleScore:
+    """Return how many mutants of one rule are noticed."""
+    rule = next(rule for rule in all_rules() if rule.code == code)
+    module = importlib.import_module(rule.module)
+    with running_server(settings={"fsync": "off"}) as server:
+        survivors: list[Survivor] = []
+        killed = 0
+        with _cases(server, rule) as (connections, cases):
+            source = Path(str(module.__file__)).read_text(encoding="utf-8")
+            for mutant in mutants(source):
+                if _noticed(mutant, module, cases, connections) or _noticed_on_the_server(mutant, module, rule, server):
+                    killed += 1
+                else:
+                    survivors.append(Survivor(code, Path(str(module.__file__)).name, mutant.line, mutant.change))
+    return RuleScore(code, killed, tuple(survivors))
+
+
+class _cases:
+    """The examples of a rule on a server, with their facts; the connections stay open for further questions."""
+
+    def __init__(self, server: Server, rule: Rule) -> None:
+        self._server, self._rule = server, rule
+        self._open: list[Any] = []
+
+    def __enter__(self) -> tuple[dict[int, psycopg.Connection[Any]], list[Case]]:
+        together = tuple(each for each in (*self._rule.bad, *self._rule.good) if not each.alone)
+        groups: list[tuple[Example, ...]] = [together]
+        groups += [(each,) for each in (*self._rule.bad, *self._rule.good) if each.alone]
+        connections: dict[int, psycopg.Connection[Any]] = {}
+        cases: list[Case] = []
+        for group in groups:
+            context = placed_examples(self._server, group)
+            connection, placed = context.__enter__()
+            self._open.append(context)
+            facts = facts_of(connection)
+            for each in placed:
+                if each.names:
+                    continue
+                stated = given(each, facts)
+                answered = collect_answers(connection, stated, self._rule.questions(stated))
+                connections[len(cases)] = connection
+                cases.append(Case(each, stated.with_answers(answered), each.example in self._rule.bad))
+        return connections, cases
+
+    def __exit__(self, *details: object) -> None:
+        for context in reversed(self._open):
+            context.__exit__(None, None, None)
+
+
+def _noticed(
+    mutant: Mutant, module: ModuleType, cases: list[Case], connections: dict[int, psycopg.Connection[Any]]
+) -> bool:
+    changed = ModuleType(module.__name__)
+    changed.__dict__["__file__"] = module.__file__
+    try:
+        # Frozen dataclasses look their module up by name.
+        exec(compile(mutant.source, str(module.__file__), "exec"), _registered(changed).__dict__)
+        for number, case in enumerate(cases):
+            if not _as_expected(changed, case, connections[number]):
+                return True
+    except Exception:
+        return True
+    finally:
+        sys.modules[module.__name__] = module
+    return False
+
+
+def _noticed_on_the_server(mutant: Mutant, module: ModuleType, rule: Rule, server: Server) -> bool:
+    """What the quick look at findings cannot see: a remedy that no longer mends, or is not undone."""
+    changed = ModuleType(module.__name__)
+    changed.__dict__["__file__"] = module.__file__
+    try:
+        exec(compile(mutant.source, str(module.__file__), "exec"), _registered(changed).__dict__)
+        questions = getattr(changed, "questions", rule.questions)
+        # Examples are compared by value, so those of the rule serve.
+        judge(replace(rule, check=changed.check, questions=questions), server, ())
+    except Exception:
+        return True
+    finally:
+        sys.modules[module.__name__] = module
+    return False
+
+
+def _registered(module: ModuleType) -> ModuleType:
+    sys.modules[module.__name__] = module
+    return module
+
+
+def _as_expected(module: ModuleType, case: Case, connection: psycopg.Connection[Any]) -> bool:
+    facts = case.facts
+    if hasattr(module, "questions"):
+        new = [question for question in module.questions(facts) if facts.answer(question) is None]
+        asked = set(module.questions(facts))
+        # A question that the mutant no longer asks has no answer.
+        kept = tuple(answer for answer in facts.answers if answer.question in asked)
+        facts = Facts(**{**_fields(facts), "answers": (*kept, *collect_answers(connection, facts, new))})
+    found = tuple(result for result in module.check(facts) if isinstance(result, Finding))
+    try:
+        check_findings(case.placed, case.bad, found)
+    except AssertionError:
+        return False
+    return True
+
+
+def _fields(facts: Facts) -> dict[str, Any]:
+    return {name: getattr(facts, name) for name in Facts.__dataclass_fields__}
+
+
+def table(scores: list[RuleScore]) -> str:
+    """Return the scores as Markdown, survivors named."""
+    killed = sum(score.killed for score in scores)
+    total = killed + sum(len(score.survivors) for score in scores)
+    lines = [
+        "# Mutation score of the rules",
+        "",
+        f"{killed} of {total} mutants noticed ({killed / total:.1%}). A mutant is a rule with one condition forced "
+        "true or false, one operand or filter deleted, one comparison moved or inverted, or any and all exchanged; it is "
+        "noticed if one of the rule's own examples is judged otherwise.",
+        "",
+        "| rule | mutants | noticed | not noticed |",
+        "|---|---:|---:|---|",
+    ]
+    for score in scores:
+        left = "; ".join(f"line {each.line}: {each.change}" for each in score.survivors)
+        lines.append(f"| {score.rule} | {score.killed + len(score.survivors)} | {score.killed} | {left} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
