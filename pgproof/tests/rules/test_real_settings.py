@@ -1,4 +1,4 @@
-"""Servers of our own that are really misconfigured, or really configured well, judged by what they report themselves."""
+"""Servers of our own, really misconfigured or really configured well, judged by what they report themselves."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from pgproof.examples import facts_of
 from pgproof.facts.collect import collect_answers
 from pgproof.facts.model import Facts
 from pgproof.facts.read import ReadOptions, read_facts
+from pgproof.remedy.security import SetFunctionSearchPath
 from pgproof.rules import given
 from pgproof.rules.checking import Checked, check, questions_of
 from pgproof.rules.discovery import all_rules
-from pgproof.rules.finding import Finding
+from pgproof.rules.finding import Finding, Remedy
 from pgproof.server import Server, ServerError, find_binaries, running_server
 
 Connection = psycopg.Connection[Any]
@@ -34,7 +35,6 @@ MISCONFIGURED = {
     "enable_hashjoin": "off",
     "fsync": "off",
     "full_page_writes": "off",
-    "password_encryption": "md5",
     "random_page_cost": "4",
     "shared_preload_libraries": "",
     "synchronous_commit": "off",
@@ -194,17 +194,86 @@ def test_what_a_role_has_of_its_own_decides(binaries: str) -> None:
     roles = "CREATE ROLE app LOGIN PASSWORD 'app'; CREATE ROLE reports LOGIN"
     with prepared(binaries, {}, roles, CLOSED_HBA) as (_, connection):
 
-        def timeout() -> tuple[str, list[str]] | None:
+        def timeout() -> Finding | None:
             found = [each for each in judged(connection, facts_of(connection)).findings if each.rule == "CFG03"]
-            return (found[0].severity, [each.name for each in found[0].related]) if found else None
+            return found[0] if found else None
 
-        assert timeout() == ("medium", ["app", "reports"])
+        nobody = timeout()
+        assert nobody is not None
+        assert nobody.severity == "medium"
+        assert nobody.message == "statement_timeout is 0 for app, reports: a statement may run for ever"
+        assert nobody.evidence[0].result == "statement_timeout = 0"
+        assert nobody.evidence[1].result == "no row about statement_timeout"
+
         connection.execute("ALTER ROLE app SET statement_timeout = '5s'")
-        assert timeout() == ("low", ["reports"])
+        some = timeout()
+        assert some is not None
+        assert some.severity == "low"
+        assert [each.name for each in some.related] == ["reports"]
+        assert some.message == "statement_timeout is 0 for reports (app covered): a statement may run for ever"
+        assert some.evidence[1].result == "app in every database: statement_timeout=5s"
+
         connection.execute("ALTER ROLE reports SET statement_timeout = 0")
         assert timeout() is None
+
         connection.execute("ALTER ROLE app RESET statement_timeout")
-        assert timeout() == ("medium", ["app", "reports"])
+        freed = timeout()
+        assert freed is not None
+        assert freed.remedy is not None
+        assert freed.remedy.summary.endswith("ALTER ROLE set it to 0 for reports, which comes first.")
+        assert len(freed.remedy.operations) == 1
+
+        connection.execute("ALTER ROLE app SET statement_timeout = 0")
+        all_freed = timeout()
+        assert all_freed is not None
+        assert all_freed.remedy is not None
+        assert all_freed.remedy.operations == ()
+
+
+def test_of_many_roles_the_first_are_named(binaries: str) -> None:
+    roles = "; ".join(f"CREATE ROLE app_{number} LOGIN" for number in range(1, 8))
+    with prepared(binaries, {}, roles, CLOSED_HBA) as (_, connection):
+        (found,) = (each for each in judged(connection, facts_of(connection)).findings if each.rule == "CFG03")
+        assert "for app_1, app_2, app_3, app_4, app_5 and 2 more:" in found.message
+        connection.execute("DROP ROLE app_6, app_7")
+        (found,) = (each for each in judged(connection, facts_of(connection)).findings if each.rule == "CFG03")
+        assert "for app_1, app_2, app_3, app_4, app_5:" in found.message
+
+
+def test_what_the_auditing_role_has_of_its_own_is_not_taken_for_the_servers(binaries: str) -> None:
+    roles = "CREATE ROLE app LOGIN; CREATE ROLE jobs LOGIN; ALTER ROLE jobs SET statement_timeout = 0;"
+    with prepared(binaries, {}, roles, CLOSED_HBA) as (_, connection):
+        connection.execute("ALTER ROLE postgres SET statement_timeout = '7s'")
+        with psycopg.connect(connection.info.dsn, password=connection.info.password, autocommit=True) as session:
+            checked = judged(session, facts_of(session))
+        (unchecked,) = (each.detail for each in checked.not_checked if each.rule == "CFG03")
+        assert [each.name for each in unchecked.objects] == ["app"]
+        (found,) = (each for each in checked.findings if each.rule == "CFG03")
+        assert [each.name for each in found.related] == ["jobs"]
+
+
+def test_a_function_gets_a_path_only_once_nobody_else_can_write_to_it(binaries: str) -> None:
+    with prepared(binaries, {}, FAULTY_SCHEMA, CLOSED_HBA) as (_, connection):
+
+        def remedy(code: str) -> Remedy | None:
+            found = judged(connection, facts_of(connection)).findings
+            return next((each.remedy for each in found if each.rule == code), None)
+
+        writable = remedy("SEC05")
+        assert writable is not None
+        assert writable.operations == ()
+        assert writable.summary.endswith("First revoke CREATE on those that everybody may write to.")
+
+        closing = remedy("SEC04")
+        assert closing is not None
+        for statement in closing.operations[0].forward():
+            connection.execute(statement.encode())
+        safe = remedy("SEC05")
+        assert safe is not None
+        assert safe.operations == (SetFunctionSearchPath("public", "secrets", "", ("public", "pg_temp")),)
+        for statement in safe.operations[0].forward():
+            connection.execute(statement.encode())
+        assert remedy("SEC05") is None
 
 
 def test_the_remedy_reaches_the_sessions_of_the_application(binaries: str) -> None:
