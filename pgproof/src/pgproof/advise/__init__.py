@@ -1,0 +1,1 @@
+"""Which indexes: the statements of a workload, and what would serve them."""

@@ -1,0 +1,333 @@
+"""A search of the workload that no index serves.
+
+What it finds:
+    Statements that search a column otherwise than by its order and read every row of the table to do so: LIKE, ILIKE
+    and regular expressions without a trigram index; @@ without a full-text index; @>, && and ? on JSON, arrays and
+    ranges without a GIN or GiST index; lower(column) = ... without an index on the expression. Tables of fewer than
+    1,000 rows and statements with fewer than 10 calls are left alone.
+
+Why it matters:
+    A B-tree on the column does not help: the value is looked for inside it, or the function's result is in no index.
+    Each call tests every row, and full-text search without an index parses every text anew.
+
+Evidence:
+    pg_stat_statements, pg_index, and the generic plan of each statement.
+
+Remedy:
+    `Index("...", column, postgresql_using="gin", postgresql_ops={"column": "gin_trgm_ops"})` with the extension pg_trgm
+    for patterns, a plain GIN index for JSON, arrays and tsvector columns, a GiST index for ranges, and
+    `Index("...", func.lower(column))` for the expression. For full-text search over text: a generated tsvector column
+    with a GIN index, or an index on the very expression that the statement has, its configuration written out.
+
+When to ignore:
+    Patterns of one or two characters, which a trigram index does not narrow down; a table that is written much more
+    often than it is searched, since GIN indexes are costly to write.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pgproof.advise.deparsed import columns_in
+from pgproof.advise.statements import Search, TableUse
+from pgproof.advise.workload import WorkloadStatement, read_workload
+from pgproof.facts.catalog import Catalog, Table
+from pgproof.facts.model import Facts
+from pgproof.facts.questions import PlanNode, PlanOf, Question
+from pgproof.remedy.indexes import CreateIndex
+from pgproof.remedy.names import quoted
+from pgproof.rules import given
+from pgproof.rules.finding import Finding, NotChecked, Remedy, table_ref
+from pgproof.rules.indexes._searching import is_searchable, kind_of, method_of, serves
+from pgproof.rules.indexes._shared import Names
+from pgproof.rules.indexes._workload import (
+    FEWEST_CALLS,
+    NO_STATEMENTS,
+    by_share,
+    explained,
+    large_table,
+    most_time_first,
+    planned,
+    refused,
+    rows_of,
+    shortened,
+    statement_ref,
+    time_taken,
+    whole_reads,
+)
+from pgproof.rules.reading import locked
+from pgproof.rules.rule import Example, Metadata
+
+METADATA = Metadata(
+    code="IDX13", slug="search-without-index", severity="medium", needs=("catalog", "statements", "plan")
+)
+
+
+@dataclass(frozen=True)
+class _Searched:
+    """A search of one statement.
+
+    Attributes:
+        planned: the statement whose plan shows it.
+        method: of the index that would serve: gin, gist or btree; None where only another column or text would.
+    """
+
+    statement: WorkloadStatement
+    table: Table
+    search: Search
+    planned: str
+    method: str | None
+
+
+def questions(facts: Facts) -> Iterator[Question]:
+    """Ask how the server runs each statement that searches a column without an index for it."""
+    for searched in _searches(facts):
+        yield PlanOf(searched.planned)
+
+
+def check(facts: Facts) -> Iterator[Finding | NotChecked]:
+    """Yield each search that reads all of a table, merged over the statements that do it."""
+    if facts.server.statements is None:
+        yield NO_STATEMENTS
+    found: dict[tuple[int, str, str | None, str], list[_Searched]] = defaultdict(list)
+    not_checked: dict[NotChecked, None] = {}
+    for searched in _searches(facts):
+        plan = facts.plan(PlanOf(searched.planned))
+        search = searched.search
+        if searched.table.locked:
+            not_checked[locked(searched.table)] = None
+        elif plan is None:
+            not_checked[refused(facts, searched.planned, searched.table)] = None
+        elif _reads_all(facts.catalog, plan, searched.table, search):
+            found[searched.table.oid, search.column, search.function, kind_of(search)].append(searched)
+    yield from not_checked
+    names = Names(facts.catalog)
+    for searches in found.values():
+        yield _finding(facts, searches, names)
+
+
+def _searches(facts: Facts) -> Iterator[_Searched]:
+    for statement in read_workload(facts):
+        if statement.statement.calls < FEWEST_CALLS:
+            continue
+        for use in statement.parsed.uses:
+            table = large_table(facts.catalog, use.table)
+            if table is not None:
+                yield from _of_use(facts, statement, table, use)
+
+
+def _of_use(facts: Facts, statement: WorkloadStatement, table: Table, use: TableUse) -> Iterator[_Searched]:
+    for search in use.searches:
+        column = table.column(search.column)
+        if not is_searchable(column, search):
+            continue
+        if any(serves(facts, index, search) for index in table.indexes if index.usable and not index.partial):
+            continue
+        if statement.parsed.reads_only:
+            yield _Searched(statement, table, search, planned(statement, use), method_of(column, search))
+
+
+def _reads_all(catalog: Catalog, plan: PlanNode, table: Table, search: Search) -> bool:
+    return any(
+        node.filter is not None and search.column in columns_in(node.filter)
+        for node in whole_reads(catalog, plan, table)
+    )
+
+
+def _finding(facts: Facts, searches: list[_Searched], names: Names) -> Finding:
+    table, search = searches[0].table, searches[0].search
+    statements = most_time_first(each.statement for each in searches)
+    operators = ", ".join(dict.fromkeys(each.search.operator for each in searches))
+    searched = search.column if search.function is None else f"{search.function}({search.column})"
+    many = "1 statement searches" if len(statements) == 1 else f"{len(statements)} statements search"
+    shown = next(each for each in searches if each.statement == statements[0])
+    return METADATA.finding(
+        objects=(table_ref(table, search.column),),
+        related=tuple(statement_ref(each.statement) for each in statements),
+        message=f"{many} {searched} of {table.qualified_name} by {operators}, which no index serves",
+        consequence=f"{time_taken(statements)}; each call tests about {rows_of(facts.catalog, table):,} rows.",
+        severity=by_share(METADATA.severity, statements),
+        confidence="plan",
+        evidence=(explained(facts, shown.planned, f"Seq Scan on {table.qualified_name}"),),
+        remedy=_remedy(facts.catalog, searches[0], statements[0], names),
+    )
+
+
+def _remedy(catalog: Catalog, searched: _Searched, statement: WorkloadStatement, names: Names) -> Remedy:
+    table, search = searched.table, searched.search
+    for_what = f", which serves: {shortened(statement.statement.query)}"
+    if searched.method is None:
+        return Remedy(
+            f"Keep to_tsvector of {search.column} in a generated column with a GIN index, or index that expression, "
+            f"its configuration written out in the statement as in the index{for_what}"
+        )
+    key = quoted(search.column) if search.function is None else f"{search.function}({quoted(search.column)})"
+    what = f"Create a {searched.method} index on {key}"
+    if kind_of(search) == "pattern":
+        trigrams = next((each for each in catalog.extensions if each.name == "pg_trgm"), None)
+        if trigrams is None:
+            return Remedy(f"Create the extension pg_trgm, then a GIN index on {key} with gin_trgm_ops{for_what}")
+        key = f"{key} {quoted(trigrams.schema)}.gin_trgm_ops"
+        what = f"Create a GIN index on {key}"
+    if table.kind == "partitioned table" or catalog.partitions(table):
+        return Remedy(f"{what} of each partition or inheriting table{for_what}")
+    name = names.free(table, (search.column, search.function or searched.method))
+    return Remedy(f"{what}{for_what}", (CreateIndex(table.schema, table.name, name, (key,), method=searched.method),))
+
+
+_T = """
+    CREATE TABLE t (id int PRIMARY KEY, title varchar(99), body text, tags int[], extra jsonb, words tsvector,
+                    span int4range, kind int);
+    INSERT INTO t SELECT n, md5(n::text), md5(n::text), ARRAY[n, n % 7], jsonb_build_object('n', n),
+                         to_tsvector('simple', md5(n::text)), int4range(n, n + 5), n % 500
+    FROM generate_series(1, 6000) n;
+"""
+
+
+def _case(
+    name: str, *statements: str, more: str = "", calls: int = 1000, findings: int = 1, column: str = ""
+) -> Example:
+    """Return an example of one large table and the statements that search it."""
+    return Example(
+        name,
+        sql=f"{_T} {more}; ANALYZE t",
+        given=(given.workload(*((statement, calls, 5.0) for statement in statements)),),
+        findings=findings,
+        objects=("t", *column.split()),
+        renamed=False,
+    )
+
+
+BAD = (
+    _case("a pattern, without the extension", "SELECT id FROM t WHERE title LIKE $1", column="title"),
+    Example(
+        "patterns, with the extension",
+        sql=f"{_T} CREATE EXTENSION pg_trgm SCHEMA public; ANALYZE t",
+        given=(
+            given.workload(
+                ("SELECT id FROM t WHERE title ILIKE $1", 1000, 5.0),
+                ("SELECT id FROM t WHERE title ~ $1 AND kind > $2", 1000, 5.0),
+                ("SELECT id FROM t WHERE lower(body) LIKE $1", 1000, 5.0),
+            ),
+        ),
+        findings=2,
+        objects=("t", "title", "body"),
+        alone=True,
+    ),
+    _case("upper case", "SELECT id FROM t WHERE upper(title) = upper($1)", column="title"),
+    _case(
+        "an index on the column does not serve its function",
+        "SELECT id FROM t WHERE lower(title) = $1",
+        more="CREATE INDEX i ON t (title); CREATE INDEX j ON t (upper(title))",
+        column="title",
+    ),
+    _case("full text in a column of its own", "SELECT id FROM t WHERE words @@ to_tsquery($1)", column="words"),
+    _case(
+        "full text over a text",
+        "SELECT id FROM t WHERE to_tsvector($1, body) @@ plainto_tsquery($1, $2)",
+        column="body",
+    ),
+    _case("JSON", "SELECT id FROM t WHERE extra @> $1", "SELECT id FROM t WHERE extra ? $1", column="extra"),
+    _case("an array", "SELECT id FROM t WHERE tags && $1", column="tags"),
+    _case("a range", "SELECT id FROM t WHERE span @> $1::int", column="span"),
+    _case(
+        "a B-tree in byte order serves no ILIKE",
+        "SELECT id FROM t WHERE body ILIKE $1",
+        more="CREATE INDEX i ON t (body text_pattern_ops)",
+        column="body",
+    ),
+    Example(
+        "a partitioned table",
+        sql="""
+            CREATE TABLE t (id int, tags int[]) PARTITION BY RANGE (id);
+            CREATE TABLE t_1 PARTITION OF t DEFAULT;
+            INSERT INTO t SELECT n, ARRAY[n] FROM generate_series(1, 6000) n;
+            ANALYZE t;
+        """,
+        given=(given.workload(("SELECT * FROM t WHERE tags @> $1", 1000, 5.0)),),
+        objects=("t", "tags"),
+        renamed=False,
+    ),
+)
+GOOD = (
+    _case("a plain comparison", "SELECT id FROM t WHERE title = $1"),
+    _case("a statement that ran nine times", "SELECT id FROM t WHERE words @@ to_tsquery($1)", calls=9),
+    _case(
+        "an index on the expression",
+        "SELECT id FROM t WHERE lower(title) = $1",
+        more="CREATE INDEX ON t (lower(title))",
+    ),
+    _case(
+        "a GIN index", "SELECT id FROM t WHERE extra @> $1", more="CREATE INDEX ON t USING gin (extra jsonb_path_ops)"
+    ),
+    _case("a GIN index on an array", "SELECT id FROM t WHERE tags @> $1", more="CREATE INDEX ON t USING gin (tags)"),
+    _case(
+        "a full-text index",
+        "SELECT id FROM t WHERE words @@ to_tsquery($1)",
+        more="CREATE INDEX ON t USING gin (words)",
+    ),
+    _case(
+        "a full-text index on the expression, whose configuration the recorded statement has lost",
+        "SELECT id FROM t WHERE to_tsvector($1, body) @@ plainto_tsquery($1, $2)",
+        more="CREATE INDEX ON t USING gin (to_tsvector('english', body))",
+    ),
+    _case(
+        "a B-tree in byte order may be what LIKE asks for",
+        "SELECT id FROM t WHERE body LIKE $1",
+        more="CREATE INDEX ON t (body text_pattern_ops)",
+    ),
+    _case(
+        "a B-tree in the order of C",
+        "SELECT id FROM t WHERE body LIKE $1 AND lower(title) LIKE $2",
+        more='CREATE INDEX ON t (body COLLATE "C"); CREATE INDEX ON t (lower(title) text_pattern_ops)',
+    ),
+    Example(
+        "a database in the order of C",
+        sql=f"{_T} CREATE INDEX ON t (body); ANALYZE t",
+        given=(given.workload(("SELECT id FROM t WHERE body LIKE $1", 1000, 5.0)), given.database(collation="C")),
+        renamed=False,
+    ),
+    Example(
+        "trigram indexes",
+        sql=f"""
+            {_T} CREATE EXTENSION pg_trgm SCHEMA public;
+            CREATE INDEX ON t USING gin (title public.gin_trgm_ops);
+            CREATE INDEX ON t USING gist (lower(body) public.gist_trgm_ops);
+            ANALYZE t;
+        """,
+        given=(
+            given.workload(
+                ("SELECT id FROM t WHERE title ILIKE $1", 1000, 5.0),
+                ("SELECT id FROM t WHERE lower(body) LIKE $1", 1000, 5.0),
+            ),
+        ),
+        alone=True,
+    ),
+    _case(
+        "another condition finds the rows",
+        "SELECT id FROM t WHERE kind = $1 AND body ILIKE $2",
+        more="CREATE INDEX ON t (kind)",
+    ),
+    _case("a number is not searched by a pattern", "SELECT id FROM t WHERE kind::text LIKE $1"),
+    _case("text that is parsed as a query without to_tsvector", "SELECT id FROM t WHERE body @@ to_tsquery($1)"),
+    _case("a look into one member", "SELECT id FROM t WHERE extra ->> $1 = $2"),
+    _case("a change is not planned", "DELETE FROM t WHERE body ILIKE $1"),
+    _case(
+        "a search in a view's column", "SELECT id FROM v WHERE body ILIKE $1", more="CREATE VIEW v AS SELECT * FROM t"
+    ),
+    Example(
+        "a small table",
+        sql="CREATE TABLE t (a text); INSERT INTO t SELECT n::text FROM generate_series(1, 900) n; ANALYZE t",
+        given=(given.workload(("SELECT * FROM t WHERE a LIKE $1", 1000, 5.0)),),
+        renamed=False,
+    ),
+    Example(
+        "a table that is locked",
+        sql=f"{_T} ANALYZE t",
+        given=(given.workload(("SELECT id FROM t WHERE body ILIKE $1", 1000, 5.0)), given.table("t", locked=True)),
+        renamed=False,
+    ),
+    Example("no statements were recorded", sql=_T, given=(given.server(statements=None),)),
+)
