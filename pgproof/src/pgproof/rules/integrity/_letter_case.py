@@ -1,0 +1,75 @@
+"""Addresses by which people sign in, compared as people compare them: without case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pgproof.facts.catalog import Column, Table
+from pgproof.facts.model import Facts
+from pgproof.facts.questions import Duplicates, Matches, RowsWhere
+from pgproof.remedy.indexes import CreateIndex
+from pgproof.remedy.names import object_name, quoted
+from pgproof.rules.counter_examples import EqualRows
+from pgproof.rules.finding import Finding, NotChecked, Remedy, counted, table_ref
+from pgproof.rules.integrity._keys import certainty, counts_of, enforcing, not_told, surplus
+from pgproof.rules.reading import locked
+from pgproof.rules.rule import Metadata
+
+
+def in_lower_case(table: Table, column: Column) -> Duplicates:
+    """Return the question how many addresses are the same but for their case."""
+    return Duplicates(table.qualified_name, (column.name,), lower=(column.name,))
+
+
+def with_capitals(table: Table, column: Column) -> RowsWhere:
+    """Return the question how many addresses are not in lower case."""
+    return RowsWhere(table.qualified_name, Matches(column.name, "[A-Z]"))
+
+
+def unique_in_lower_case(facts: Facts, table: Table, column: str) -> tuple[CreateIndex, ...]:
+    """Return what makes a column unique whatever its case; nothing where no single index reaches all rows."""
+    if not enforcing(facts.catalog, table, (column,)):
+        return ()
+    name = object_name("uq", table.name, ("lower", column))
+    return (CreateIndex(table.schema, table.name, name, (f"lower({quoted(column)})",), unique=True),)
+
+
+def differing_in_case(metadata: Metadata, facts: Facts, table: Table, column: Column) -> Iterator[Finding | NotChecked]:
+    """Yield the finding of a rule about a sign-in address whose rows show that its case is not always the same."""
+    if table.locked:
+        yield locked(table)
+        return
+    found, capitals = counts_of(facts, in_lower_case(table, column)), facts.answer(with_capitals(table, column))
+    if found is None or capitals is None or capitals.counts is None or not capitals.counts.exact:
+        yield not_told(facts, in_lower_case(table, column), table)
+        return
+    if capitals.counts.rows == 0:
+        # Whoever writes the addresses writes them in lower case.
+        return
+    answer, counts = found
+    if surplus(counts):
+        consequence = (
+            f"{surplus(counts):,} of {counts.rows_examined:,} accounts share their address with another but for its"
+            " case: mail for one reaches the other, and a lookup without case takes any of them."
+        )
+        remedy = Remedy(f"Decide which of the {counts.rows:,} accounts stay, then make lower({column.name}) unique.")
+    else:
+        consequence = (
+            f"{capitals.counts.rows:,} of {capitals.counts.rows_examined:,} addresses have capitals, so the same one in"
+            " another case opens a second account."
+        )
+        operations = unique_in_lower_case(facts, table, column.name) if counts.exact else ()
+        remedy = Remedy(f"Make lower({column.name}) unique.", operations)
+    yield metadata.finding(
+        objects=(table_ref(table, column.name),),
+        message=f"{table.qualified_name}.{column.name} may hold one address twice, in another case",
+        consequence=consequence,
+        severity="high" if surplus(counts) else "medium",
+        confidence=certainty(counts),
+        evidence=(
+            counted(answer, f"{surplus(counts):,} surplus rows in lower case"),
+            counted(capitals, f"{capitals.counts.rows:,} rows with capitals"),
+        ),
+        remedy=remedy,
+        counter_example=EqualRows(table.qualified_name, (column.name,), differ_in_case=(column.name,)),
+    )
