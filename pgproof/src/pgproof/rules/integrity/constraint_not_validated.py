@@ -291,7 +291,7 @@ BAD = (
     Example(
         "a foreign key and a check that are not enforced (PostgreSQL 18), or never validated",
         sql="""
-            CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, p int);
+            CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p VALUES (1); CREATE TABLE t (id int PRIMARY KEY, p int);
             INSERT INTO t VALUES (1, 1);
             DO $$ DECLARE mode text := 'NOT VALID'; BEGIN
                 IF current_setting('server_version_num')::int >= 180000 THEN mode := 'NOT ENFORCED'; END IF;
