@@ -1,10 +1,11 @@
-"""A PostgreSQL of our own: its binaries found, servers started and stopped, scratch databases made and dropped."""
+"""A PostgreSQL of our own: its binaries found, servers and standbys run, scratch databases made and dropped."""
 
 from pgproof.server.binaries import OLDEST_MAJOR, Binaries, find_binaries
 from pgproof.server.errors import ServerError
 from pgproof.server.postmaster import StopMode
 from pgproof.server.running import Server, running_server
 from pgproof.server.scratch import ScratchDatabases
+from pgproof.server.standby import running_standby, wait_until_replayed
 
 __all__ = [
     "OLDEST_MAJOR",
@@ -15,4 +16,6 @@ __all__ = [
     "StopMode",
     "find_binaries",
     "running_server",
+    "running_standby",
+    "wait_until_replayed",
 ]

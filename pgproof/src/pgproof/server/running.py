@@ -46,7 +46,8 @@ class Server:
     ) -> None:
         self.binaries = binaries
         self.data_directory = data_directory
-        self._account = account
+        self.account = account
+        self.settings = dict(settings)
         self._folder = folder
         self._socket_directory = folder / "socket"
         self._password = secrets.token_urlsafe(24) if tcp else None
@@ -68,8 +69,13 @@ class Server:
     def url(self, database: str = "postgres") -> str:
         """The libpq URL of a database of this server, for its superuser."""
         if self._password is None:
-            return self._socket_url(database)
+            return self.socket_url(database)
         return f"postgresql://postgres:{self._password}@{_LOOPBACK}:{self._port}/{quote(database, safe='')}"
+
+    def socket_url(self, database: str) -> str:
+        """The same over the socket, which needs no password and lets in root and the user of `account` alone."""
+        host = quote(str(self._socket_directory), safe="")
+        return f"postgresql://postgres@/{quote(database, safe='')}?host={host}&port={self._port}"
 
     def create_database(self, name: str, *, template: str | None = None) -> str:
         """Creates a database and returns its URL; see `ScratchDatabases.create_database`."""
@@ -112,7 +118,7 @@ class Server:
             self.start()
             return
         self._start_on(free_ports())
-        with connected(self._socket_url("postgres")) as connection:
+        with connected(self.socket_url("postgres")) as connection:
             connection.execute(sql.SQL("ALTER ROLE postgres PASSWORD {}").format(sql.Literal(self._password)))
 
     def _start_on(self, ports: Iterable[int]) -> None:
@@ -122,7 +128,7 @@ class Server:
         for port in ports:
             try:
                 self._postmaster = Postmaster(
-                    self._command(port), self._account, self.data_directory, self._folder / "log"
+                    self._command(port), self.account, self.data_directory, self._folder / "log"
                 )
             except PortTakenError as error:
                 taken = error
@@ -145,10 +151,6 @@ class Server:
             *("-c", f"port={port}"),
         ]
 
-    def _socket_url(self, database: str) -> str:
-        host = quote(str(self._socket_directory), safe="")
-        return f"postgresql://postgres@/{quote(database, safe='')}?host={host}&port={self._port}"
-
     def _databases(self) -> ScratchDatabases:
         return ScratchDatabases(self.url())
 
@@ -156,7 +158,7 @@ class Server:
         file = self._folder / name
         file.touch(mode=0o600)
         file.write_text(text, encoding="utf-8")
-        self._account.take(file)
+        self.account.take(file)
 
 
 @contextlib.contextmanager
@@ -186,9 +188,7 @@ def running_server(
             start; in every case with what to do.
     """
     chosen = settings or {}
-    for name in chosen:
-        if name.lower() in _OURS:
-            raise ServerError(f"the setting {name} is not free in a server of our own: leave it out")
+    require_free(chosen)
     kept = data_directory.expanduser().resolve() if data_directory is not None else None
     account = account_for(kept)
     runnable = runnable_binaries(find_binaries(binaries), account)
@@ -203,6 +203,17 @@ def running_server(
         finally:
             # A checkpoint of data about to be removed would only cost time.
             server.stop("fast" if kept is not None else "immediate")
+
+
+def require_free(settings: Mapping[str, str]) -> None:
+    """Refuses settings that a server of our own needs for itself.
+
+    Raises:
+        ServerError: one of them is such a setting.
+    """
+    for name in settings:
+        if name.lower() in _OURS:
+            raise ServerError(f"the setting {name} is not free in a server of our own: leave it out")
 
 
 def free_ports() -> Iterator[int]:
