@@ -50,6 +50,7 @@ def test_development_has_small_pools_and_more_patience() -> None:
         {"environment": "production", "database_url": LOCAL},
         {"database_url": REMOTE},
         {"database_url": LOCAL, "direct_database_url": REMOTE},
+        {"database_url": LOCAL, "replica_urls": f"{LOCAL},{REMOTE}"},
     ],
 )
 def test_production_has_large_pools_and_less_patience(values: dict[str, str]) -> None:
@@ -69,6 +70,11 @@ def test_production_has_large_pools_and_less_patience(values: dict[str, str]) ->
         ({"database_url": "hunter2"}, "DATABASE_URL is not a URL of PostgreSQL"),
         ({"direct_database_url": "hunter2"}, "DIRECT_DATABASE_URL is not a URL of PostgreSQL"),
         ({"database_url": REMOTE + "?sslmode=prefer"}, "DATABASE_URL allows connections without TLS"),
+        ({"replica_urls": f"{LOCAL},hunter2"}, "a URL of REPLICA_URLS is not a URL of PostgreSQL"),
+        ({"replica_urls": "postgresql://me:hunter2@one,two/app"}, "a URL of REPLICA_URLS is not a URL of PostgreSQL"),
+        ({"replica_urls": "postgresql:///app?host=one&host=two"}, "a URL of REPLICA_URLS names 2 hosts"),
+        ({"replica_urls": f"{LOCAL}, {REMOTE}?sslmode=prefer"}, "a URL of REPLICA_URLS allows connections without TLS"),
+        ({"replica_max_lag": "0"}, "REPLICA_MAX_LAG is wrong: input should be greater than or equal to 1"),
         ({"poolsize": 5}, "POOLSIZE is wrong: extra inputs are not permitted"),
     ],
 )
@@ -93,9 +99,26 @@ def test_a_missing_url_says_which_and_how() -> None:
         Settings().direct_url()
 
 
+def test_standbys_are_separated_by_commas_and_encrypted_like_the_primary(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().replicas() == ()
+    monkeypatch.setenv("REPLICA_URLS", "postgresql://me:hunter%2C2@one.example.com/app, postgresql:///app?host=/run ,")
+    remote, local = Settings().replicas()
+    assert (remote.host, remote.password, remote.query["sslmode"]) == ("one.example.com", "hunter,2", "require")
+    assert "sslmode" not in local.query
+    named = Settings(not_production_hosts="one.example.com")
+    assert not named.is_production()
+    assert "sslmode" not in named.replicas()[0].query
+
+
 def test_no_representation_shows_the_password() -> None:
-    settings = Settings(database_url=REMOTE, direct_database_url=REMOTE)
-    for shown in (repr(settings), str(settings), repr(settings.web_url()), str(settings.direct_url())):
+    settings = Settings(database_url=REMOTE, direct_database_url=REMOTE, replica_urls=REMOTE)
+    for shown in (
+        repr(settings),
+        str(settings),
+        repr(settings.replicas()),
+        repr(settings.web_url()),
+        str(settings.direct_url()),
+    ):
         assert "hunter2" not in shown
     assert settings.web_url().password == "hunter2"
 
@@ -111,6 +134,7 @@ def test_the_direct_url_is_the_database_url_unless_that_is_pgbouncer() -> None:
 def test_a_remote_host_is_production_until_it_is_named() -> None:
     assert Settings(database_url=REMOTE).is_production()
     assert Settings(database_url=LOCAL, direct_database_url=REMOTE).is_production()
+    assert Settings(database_url=LOCAL, replica_urls=REMOTE).is_production()
     assert not Settings(database_url=REMOTE, not_production_hosts="DB.example.com").is_production()
     assert not Settings(database_url=LOCAL).is_production()
     assert not Settings().is_production()
@@ -131,4 +155,6 @@ def test_what_would_ruin_production_is_refused_there() -> None:
         Settings(environment="production", database_url=LOCAL).refuse_production("seed")
     with pytest.raises(IntoWorkError, match="never runs on production"):
         Settings(database_url=LOCAL).refuse_production("seed", REMOTE)
+    with pytest.raises(IntoWorkError, match="never runs on production"):
+        Settings(database_url=LOCAL, replica_urls=REMOTE).refuse_production("seed")
     Settings(database_url=LOCAL).refuse_production("seed")

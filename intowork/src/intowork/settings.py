@@ -11,8 +11,10 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import URL
 
-from intowork.database.url import hosts, is_local, parse_url, require_encryption
+from intowork.database.url import connect_parameters, hosts, is_local, parse_url, require_encryption
 from intowork.errors import IntoWorkError
+
+_REPLICA_URL = "a URL of REPLICA_URLS"
 
 
 class Environment(StrEnum):
@@ -26,7 +28,7 @@ def _in_production(production: int, development: int) -> Callable[[dict[str, Any
     """Return a default that depends on the settings before it: larger pools and shorter patience in production."""
 
     def default(settings: dict[str, Any]) -> int:
-        urls = _parsed(settings["database_url"], settings["direct_database_url"])
+        urls = _parsed(settings["database_url"], settings["direct_database_url"], *settings["replica_urls"])
         leads_there = any(_is_remote(url, settings["not_production_hosts"]) for url in urls)
         return production if leads_there or settings["environment"] is Environment.PRODUCTION else development
 
@@ -49,7 +51,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_ignore_empty=True, frozen=True, hide_input_in_errors=True)
 
-    # The defaults further down depend on these four, so they come first.
+    # The defaults further down depend on these five, so they come first.
     environment: Environment = Field(
         Environment.DEVELOPMENT,
         description="development or production; a remote host means production either way",
@@ -61,6 +63,10 @@ class Settings(BaseSettings):
     direct_database_url: SecretStr | None = Field(
         None, description="the server itself, for migrations and workers; DATABASE_URL where absent"
     )
+    replica_urls: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="hot standbys for reads, one host each, separated by commas"
+    )
+    replica_max_lag: float = Field(5.0, ge=1, description="seconds a standby that is read may be behind the primary")
     pgbouncer: bool = Field(False, description="DATABASE_URL leads to PgBouncer in transaction mode")
     web_processes: int = Field(1, gt=0, description="processes that share the server, each with its own pool")
     pool_size: int = Field(default_factory=_in_production(20, 5), gt=0, description="connections kept open")
@@ -95,6 +101,7 @@ class Settings(BaseSettings):
             raise IntoWorkError(_one_line(invalid)) from None
         self._secured("DATABASE_URL", self.database_url)
         self._secured("DIRECT_DATABASE_URL", self.direct_database_url)
+        self.replicas()
 
     @field_validator("not_production_hosts", mode="before")
     @classmethod
@@ -108,6 +115,25 @@ class Settings(BaseSettings):
     def _check_url(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if value is not None:
             parse_url(str(info.field_name).upper(), value.get_secret_value())
+        return value
+
+    @field_validator("replica_urls", mode="before")
+    @classmethod
+    def _split_urls(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(url.strip() for url in value.split(",") if url.strip())
+        return value
+
+    @field_validator("replica_urls", mode="after")
+    @classmethod
+    def _check_urls(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for each in value:
+            url = parse_url(_REPLICA_URL, each.get_secret_value())
+            if len(names := str(connect_parameters(url).get("host", "")).split(",")) > 1:
+                raise IntoWorkError(
+                    f"{_REPLICA_URL} names {len(names)} hosts, and the lag of one says nothing about the other: "
+                    "give each standby a URL of its own"
+                )
         return value
 
     def web_url(self) -> URL:
@@ -137,6 +163,10 @@ class Settings(BaseSettings):
             )
         return url or self.web_url()
 
+    def replicas(self) -> tuple[URL, ...]:
+        """Return the URLs of the hot standbys for psycopg, with TLS required in production."""
+        return tuple(url for each in self.replica_urls if (url := self._secured(_REPLICA_URL, each)) is not None)
+
     def is_production(self, url: URL | str | None = None) -> bool:
         """Tell whether a URL leads to production: by ENVIRONMENT, or by a remote host that nobody allowed.
 
@@ -144,12 +174,12 @@ class Settings(BaseSettings):
         mistake that cannot be undone.
 
         Args:
-            url: the URL to judge; DATABASE_URL and DIRECT_DATABASE_URL where absent.
+            url: the URL to judge; DATABASE_URL, DIRECT_DATABASE_URL and REPLICA_URLS where absent.
         """
         if self.environment is Environment.PRODUCTION:
             return True
         if url is None:
-            judged = _parsed(self.database_url, self.direct_database_url)
+            judged = _parsed(self.database_url, self.direct_database_url, *self.replica_urls)
         else:
             judged = [url if isinstance(url, URL) else parse_url("the database URL", url)]
         return any(_is_remote(each, self.not_production_hosts) for each in judged)
@@ -159,7 +189,7 @@ class Settings(BaseSettings):
 
         Args:
             action: what was about to happen, as the subject of a sentence: "the demo".
-            url: the URL it would happen to; DATABASE_URL and DIRECT_DATABASE_URL where absent.
+            url: the URL it would happen to; DATABASE_URL, DIRECT_DATABASE_URL and REPLICA_URLS where absent.
 
         Raises:
             IntoWorkError: the URL leads to production.

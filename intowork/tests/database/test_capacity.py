@@ -62,6 +62,12 @@ def test_behind_pgbouncer_the_servers_limits_say_nothing_about_the_pools() -> No
     require_capacity(limits(10), pools(20, 40, 8, pgbouncer=True))
 
 
+def test_the_look_of_each_process_at_a_standby_counts() -> None:
+    require_capacity(limits(100), pools(20, 25, 2), looks=1)
+    with pytest.raises(IntoWorkError, match=r"^\(20 \+ 26 \+ 1\) connections x 2 processes are 94, .* to 45, raise"):
+        require_capacity(limits(100), pools(20, 26, 2), looks=1)
+
+
 def test_the_limits_are_read_from_the_server(settings: MakeSettings, database: str) -> None:
     with direct_engine(settings()).connect() as connection:
         read = read_connection_limits(connection)

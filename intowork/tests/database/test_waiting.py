@@ -182,7 +182,7 @@ async def test_a_request_cancelled_in_the_moment_it_is_called_passes_its_place_o
     holders = await filled(small, order)
     called, behind = Holder(small, "called", order), Holder(small, "behind", order)
     await until_waiting(small, 2)
-    queue = small._queue
+    queue = small._primary._queue
     turn = queue._turns[0]
     finishing = [asyncio.create_task(holder.finish()) for holder in holders[:1]]
     await until(turn.done)

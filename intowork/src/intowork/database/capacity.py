@@ -13,6 +13,9 @@ from intowork.settings import Settings
 # Migrations, backup, cleanup, the readiness checks and an administrator who looks for the cause.
 TOOL_CONNECTIONS = 5
 
+# What each process opens on a standby beside its pool, to look at the lag while the pool is full.
+LOOK_CONNECTIONS = 1
+
 
 @dataclass(frozen=True)
 class ConnectionLimits:
@@ -56,7 +59,7 @@ def read_connection_limits(connection: Connection) -> ConnectionLimits:
     )
 
 
-def require_capacity(limits: ConnectionLimits, settings: Settings) -> None:
+def require_capacity(limits: ConnectionLimits, settings: Settings, *, looks: int = 0) -> None:
     """Refuse to start with pools that could ask the server for more connections than it grants.
 
     Behind PgBouncer the pools' connections end there, not at the server: how many it accepts is its
@@ -66,19 +69,21 @@ def require_capacity(limits: ConnectionLimits, settings: Settings) -> None:
     Args:
         limits: what the server grants.
         settings: POOL_SIZE, MAX_OVERFLOW, WEB_PROCESSES and PGBOUNCER.
+        looks: connections that each process holds beside, for looks at a standby's lag.
 
     Raises:
         IntoWorkError: the pools of all processes together exceed what the server grants.
     """
-    per_process = settings.pool_size + settings.max_overflow
+    per_process = settings.pool_size + settings.max_overflow + looks
     needed = per_process * settings.web_processes
     if settings.pgbouncer or needed <= limits.for_pools:
         return
-    fits = limits.for_pools // settings.web_processes
+    fits = limits.for_pools // settings.web_processes - looks
+    beside = f" + {looks}" if looks else ""
     remedy = f"lower POOL_SIZE + MAX_OVERFLOW to {fits}" if fits > 0 else "lower WEB_PROCESSES"
     raise IntoWorkError(
-        f"({settings.pool_size} + {settings.max_overflow}) connections x {settings.web_processes} processes are "
-        f"{needed}, and the server has {max(0, limits.for_pools)} for them ({_explained(limits)}): "
+        f"({settings.pool_size} + {settings.max_overflow}{beside}) connections x {settings.web_processes} processes "
+        f"are {needed}, and the server has {max(0, limits.for_pools)} for them ({_explained(limits)}): "
         f"{remedy}, raise the limit, or put PgBouncer in front"
     )
 

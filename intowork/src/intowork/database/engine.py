@@ -14,6 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, sele
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
+from intowork.database.capacity import LOOK_CONNECTIONS
 from intowork.database.pool import ObservedQueuePool
 from intowork.database.url import connect_parameters
 from intowork.errors import IntoWorkError
@@ -34,13 +35,43 @@ def web_engine(settings: Settings) -> AsyncEngine:
     Raises:
         IntoWorkError: DATABASE_URL is missing or cannot be used.
     """
-    engine = create_async_engine(
-        settings.web_url(),
-        connect_args=_connect_args(settings, settings.web_url(), "intowork-web", settings.statement_timeout),
-        poolclass=AsyncAdaptedQueuePool,
-        **_pool_arguments(settings),
+    return _async_engine(settings, settings.web_url(), "intowork-web", _pool_arguments(settings))
+
+
+def replica_engine(settings: Settings, url: URL) -> AsyncEngine:
+    """Return the pooled async engine of a standby: the web's, READ ONLY, with one connection more, for looks.
+
+    Args:
+        settings: sizes and timeouts.
+        url: one of `settings.replicas()`.
+
+    Raises:
+        IntoWorkError: the URL carries options, and PgBouncer would refuse them.
+    """
+    pool = _pool_arguments(settings) | {"max_overflow": settings.max_overflow + LOOK_CONNECTIONS}
+    engine = _async_engine(settings, url, "intowork-replica", pool)
+    # Of all its transactions, since SQLAlchemy leaves READ WRITE behind on a connection that was READ ONLY, which a
+    # standby refuses. BEGIN says it, so it costs no round trip; a standby just promoted needs it.
+    return engine.execution_options(postgresql_readonly=True)
+
+
+def replica_tool_engine(settings: Settings, url: URL) -> Engine:
+    """Return the engine with which a tool looks at a standby, without a pool.
+
+    Args:
+        settings: timeouts.
+        url: one of `settings.replicas()`.
+
+    Raises:
+        IntoWorkError: the URL carries options, and PgBouncer would refuse them.
+    """
+    engine = create_engine(
+        url,
+        connect_args=_connect_args(settings, url, "intowork-check", settings.statement_timeout),
+        poolclass=NullPool,
+        hide_parameters=True,
     )
-    _set_timeouts_per_transaction(engine.sync_engine, settings, settings.statement_timeout)
+    _set_timeouts_per_transaction(engine, settings, settings.statement_timeout)
     return engine
 
 
@@ -105,6 +136,17 @@ def probe_engine(settings: Settings) -> AsyncEngine:
     return engine
 
 
+def _async_engine(settings: Settings, url: URL, application_name: str, pool: dict[str, Any]) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        connect_args=_connect_args(settings, url, application_name, settings.statement_timeout),
+        poolclass=AsyncAdaptedQueuePool,
+        **pool,
+    )
+    _set_timeouts_per_transaction(engine.sync_engine, settings, settings.statement_timeout)
+    return engine
+
+
 def _pool_arguments(settings: Settings) -> dict[str, Any]:
     return {
         "pool_size": settings.pool_size,
@@ -154,7 +196,9 @@ def _connect_args(
     }
     if settings.pgbouncer and not startup_options:
         if "options" in given:
-            raise IntoWorkError("DATABASE_URL carries options, which PgBouncer refuses: set them by ALTER ROLE instead")
+            raise IntoWorkError(
+                "a database URL carries options, which PgBouncer refuses: set them by ALTER ROLE instead"
+            )
         return arguments
     ours = " ".join(f"-c {name}={value}" for name, value in _session_settings(settings, statement_timeout).items())
     arguments["options"] = f"{given.get('options', '')} {ours}".strip()

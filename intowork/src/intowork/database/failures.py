@@ -18,6 +18,7 @@ MINIMUM_SERVER_VERSION = 15
 # PostgreSQL documentation, appendix A.
 _QUERY_CANCELED = "57014"
 _LOCK_NOT_AVAILABLE = "55P03"
+_SERIALIZATION_FAILURE = "40001"
 _SCHEMA_MISMATCHES = ("42P01", "42703")
 _CONNECTION_FAILURES = ("08", "57P0", "53300", "25P03")
 
@@ -117,6 +118,12 @@ def explain_statement_failure(url: URL, error: DBAPIError) -> Exception:
         )
     if sqlstate == _LOCK_NOT_AVAILABLE:
         return DatabaseBusy("another transaction held what this one needs for LOCK_TIMEOUT: try again", retry_after=1)
+    # On a standby: the rows it read were removed on the primary, and replay waited for max_standby_streaming_delay
+    # (PostgreSQL documentation, section 26.4.2).
+    if sqlstate == _SERIALIZATION_FAILURE:
+        return DatabaseBusy(
+            "the server cancelled a statement that later changes got in the way of: try again", retry_after=1
+        )
     if sqlstate in _SCHEMA_MISMATCHES:
         return IntoWorkError(f"{describe_target(url)} lacks a table or column of this version: run intowork migrate")
     if error.connection_invalidated or (sqlstate is not None and sqlstate.startswith(_CONNECTION_FAILURES)):

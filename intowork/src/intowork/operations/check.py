@@ -6,13 +6,14 @@ from collections import Counter
 from dataclasses import dataclass
 
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import URL, Connection
 
-from intowork.database.capacity import read_connection_limits, require_capacity
-from intowork.database.engine import direct_engine
+from intowork.database.capacity import LOOK_CONNECTIONS, read_connection_limits, require_capacity
+from intowork.database.engine import direct_engine, replica_tool_engine
 from intowork.database.failures import connect_or_explain
 from intowork.database.health import readiness_sync
-from intowork.database.url import libpq_url
+from intowork.database.replicas import ReplicaState, read_replica_state, why_unfit
+from intowork.database.url import describe_target, libpq_url
 from intowork.errors import IntoWorkError
 from intowork.models import Base
 from intowork.operations.migrate import alembic_config, current_revision
@@ -37,10 +38,10 @@ class Check:
 
 
 def run_checks(settings: Settings) -> tuple[Check, ...]:
-    """Look at server, pool arithmetic, revision, indexes and unique rules.
+    """Look at server, pool arithmetic, revision, indexes, unique rules and each standby.
 
     Args:
-        settings: whose DATABASE_URL and pool sizes are checked.
+        settings: whose DATABASE_URL, REPLICA_URLS and pool sizes are checked.
 
     Raises:
         DatabaseUnavailable: there is no server to look at.
@@ -48,6 +49,7 @@ def run_checks(settings: Settings) -> tuple[Check, ...]:
     engine = direct_engine(settings)
     with connect_or_explain(engine) as connection:
         capacity = _capacity(connection, settings)
+        primary = read_replica_state(connection)
     health = readiness_sync(engine)
     head = ScriptDirectory.from_config(alembic_config()).get_current_head()
     revision = current_revision(engine)
@@ -62,7 +64,24 @@ def run_checks(settings: Settings) -> tuple[Check, ...]:
             else f"at {revision}, and this version needs {head}: run intowork migrate",
         ),
         _rules(settings),
+        *(_replica(url, primary, settings) for url in settings.replicas()),
     )
+
+
+def _replica(url: URL, primary: ReplicaState, settings: Settings) -> Check:
+    try:
+        with connect_or_explain(replica_tool_engine(settings, url)) as connection:
+            state = read_replica_state(connection)
+            wrong = why_unfit(url, state, settings)
+            if wrong is None and (state.cluster, state.database) != (primary.cluster, primary.database):
+                wrong = f"{describe_target(url)} is a standby, but not of this database: correct REPLICA_URLS"
+            if wrong is None:
+                require_capacity(read_connection_limits(connection), settings, looks=LOOK_CONNECTIONS)
+    except IntoWorkError as failed:
+        wrong = str(failed)
+    if wrong is not None:
+        return Check("standby", False, wrong)
+    return Check("standby", True, f"{describe_target(url)} replays what the primary writes, {state.lag:.1f} s behind")
 
 
 def _capacity(connection: Connection, settings: Settings) -> Check:
