@@ -43,7 +43,6 @@ def _tables(
 ) -> Iterable[catalog.Table]:
     sizes = {row["oid"]: row for row in rows["sizes"]}
     counted = {row.pop("relation"): TableStatistics(**row) for row in _copies(rows["table_statistics"])}
-    scans = {row["index"]: row["scans"] for row in rows["index_statistics"]}
     statistics = {
         (row.pop("relation"), row.pop("column")): _column_statistics(row) for row in _copies(rows["column_statistics"])
     }
@@ -73,7 +72,7 @@ def _tables(
                 for column in parts["columns"][oid]
             ),
             constraints=tuple(_constraint(part, oid, named, definitions) for part in parts["constraints"][oid]),
-            indexes=tuple(_index(part, oid, names, sizes, scans, definitions) for part in parts["indexes"][oid]),
+            indexes=tuple(_index(part, oid, names, sizes, definitions) for part in parts["indexes"][oid]),
             policies=tuple(
                 catalog.Policy(
                     **_with_tuples(part, "roles"),
@@ -104,6 +103,7 @@ _PARTS = ("columns", "constraints", "indexes", "policies", "triggers", "grants",
 def _constraint(row: Row, oid: int, named: Any, definitions: Mapping[tuple[str, int, int], str]) -> catalog.Constraint:
     row["columns"] = named(oid, row["columns"])
     row["referenced_columns"] = named(row["referenced"], row["referenced_columns"])
+    row["on_delete_columns"] = named(oid, row["on_delete_columns"])
     kind = "check" if row["kind"] == "check" else "exclusion"
     return catalog.Constraint(**row, expression=definitions.get((kind, row["oid"], 0)))
 
@@ -113,7 +113,6 @@ def _index(
     table: int,
     names: Mapping[tuple[int, int], str],
     sizes: Mapping[int, Row],
-    scans: Mapping[int, int],
     definitions: Mapping[tuple[str, int, int], str],
 ) -> catalog.Index:
     oid = row["oid"]
@@ -130,8 +129,6 @@ def _index(
         )
         for position, attribute in enumerate(attributes[:key_columns])
     )
-    row.pop("has_expressions")
-    row["constraint"] = row.pop("constraint_oid")
     row["storage_options"] = tuple(row["storage_options"] or ())
     size = sizes.get(oid)
     return catalog.Index(
@@ -140,7 +137,6 @@ def _index(
         include=tuple(names[table, attribute] for attribute in attributes[key_columns:]),
         predicate=definitions.get(("predicate", oid, 0)),
         bytes=size["bytes"] if size else None,
-        scans=scans.get(oid),
         definition=definitions.get(("index", oid, 0)),
     )
 
@@ -154,6 +150,7 @@ def _sequences(rows: Mapping[str, list[Row]], names: Mapping[tuple[int, int], st
     values = {row["oid"]: row["last_value"] for row in rows["sequence_values"]}
     for row in _copies(rows["sequences"]):
         table, number = row.pop("owner_table"), row.pop("owner_column")
+        row.pop("readable")
         feeds = [(packed >> 16, packed & 0xFFFF) for packed in row.pop("feeds") or ()]
         yield catalog.Sequence(
             **row,
@@ -162,6 +159,7 @@ def _sequences(rows: Mapping[str, list[Row]], names: Mapping[tuple[int, int], st
                 (relation, names[relation, column]) for relation, column in feeds if (relation, column) in names
             ),
             last_value=values.get(row["oid"]),
+            readable=row["oid"] in values,
         )
 
 

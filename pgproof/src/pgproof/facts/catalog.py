@@ -13,6 +13,9 @@ RelationKind: TypeAlias = Literal["table", "partitioned table", "view", "materia
 ConstraintKind: TypeAlias = Literal["primary key", "unique", "foreign key", "check", "exclusion", "not null"]
 Action: TypeAlias = Literal["no action", "restrict", "cascade", "set null", "set default"]
 
+QUARANTINE_SCHEMA = "quarantine"
+"""Where remedies move rows that a rule would refuse; what is kept there is meant to break rules."""
+
 
 @dataclass(frozen=True, order=True)
 class QualifiedName:
@@ -38,7 +41,7 @@ class Schema:
     extension: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Column:
     """A column as the catalog describes it.
 
@@ -49,15 +52,17 @@ class Column:
         type_kind: pg_type.typtype: b base, c composite, d domain, e enum, r range, m multirange.
         type_category: pg_type.typcategory, such as N numeric, S string, B boolean, D date and time, A array.
         element_type: internal name of an array's elements.
-        base_type: internal name of the type below a domain; `type_name` for any other.
+        base_type: internal name of the type below a domain, however deep; `type_name` for any other.
         length: characters that a varchar or char may hold; None without a limit.
         bytes: fixed size in bytes, or negative for a variable one.
         alignment: pg_type.typalign: c, s, i or d (1, 2, 4 or 8 bytes).
-        not_null: by the column itself or by its domain.
+        not_null: by the column itself or by its domain; not by a NOT NULL that was never validated (18).
         default: the deparsed default; None where there is none, or where it could not be read.
         collation: name of a collation other than the type's own.
         deterministic: whether equal strings are the same bytes; None for what has no collation.
         statistics: what ANALYZE found; None if never analysed or not visible to the role.
+        built_in_operators: comparing its values runs PostgreSQL's own code alone: its type, or the one below its
+            domain, is built in, or an enum without casts or operator classes of its own.
     """
 
     number: int
@@ -80,9 +85,10 @@ class Column:
     collation: str | None
     deterministic: bool | None
     statistics: ColumnStatistics | None
+    built_in_operators: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Constraint:
     """A constraint of a table.
 
@@ -92,9 +98,11 @@ class Constraint:
         index: oid of the index behind a key, or of the referenced key's index for a foreign key.
         local: declared on this table, rather than only inherited.
         from_parent: a partition's copy of its parent's constraint.
-        enforced: False for a foreign key whose triggers were switched off.
+        enforced: False for NOT ENFORCED (18), and for a foreign key whose triggers were switched off.
         expression: of a check; definition of an exclusion; None where it could not be read.
         calls_unstable_user_function: a check calls a function of a user that is not immutable.
+        on_delete_columns: those that ON DELETE SET NULL or SET DEFAULT changes, where it names them; empty for all.
+        period: the last column is a range compared by overlap: WITHOUT OVERLAPS, or PERIOD of a foreign key (18).
     """
 
     oid: int
@@ -115,9 +123,11 @@ class Constraint:
     enforced: bool
     calls_unstable_user_function: bool
     expression: str | None
+    on_delete_columns: tuple[str, ...] = ()
+    period: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class IndexKey:
     """One key column of an index: a column, or an expression over several.
 
@@ -136,7 +146,7 @@ class IndexKey:
     nulls_first: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Index:
     """An index.
 
@@ -213,7 +223,7 @@ class Trigger:
     events: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Grant:
     """A right granted to a role (None: PUBLIC) beyond the owner's own, on the relation or one column."""
 
@@ -247,6 +257,8 @@ class Table:
         bytes: with TOAST, without indexes.
         statistics: what the server counted since its statistics were reset; None for views.
         locked: a session kept readers out while the facts were read, so definitions and sizes are missing.
+        calls_user_code: an index, a check, extended statistics or the partition key call a function or an operator
+            of a user (not of an extension), which the planner might run for whoever reads the table.
     """
 
     oid: int
@@ -277,6 +289,7 @@ class Table:
     triggers: tuple[Trigger, ...]
     grants: tuple[Grant, ...]
     extended_statistics: tuple[ExtendedStatistics, ...]
+    calls_user_code: bool = False
 
     @property
     def qualified_name(self) -> QualifiedName:
@@ -285,7 +298,9 @@ class Table:
 
     @property
     def estimated_rows(self) -> int | None:
-        """Rows as the server estimates them; None if it never has."""
+        """Rows as the server estimates them, 0 where no page holds any; None if nobody has ever counted."""
+        if self.heap_bytes == 0 and self.kind == "table":
+            return 0
         live = self.statistics.live_rows if self.statistics else 0
         if self.reltuples < 0 and not live:
             return None
@@ -322,7 +337,7 @@ class Table:
         raise KeyError(name)
 
     def unique_column_sets(self) -> Iterator[frozenset[str]]:
-        """Yield each set of columns that a valid, complete, non-deferred unique index makes unique."""
+        """Yield each set of columns that a valid, complete unique index makes unique: a deferrable one at commit."""
         for index in self.indexes:
             names = [name for name in index.columns if name is not None]
             if index.unique and index.valid and not index.partial and len(names) == len(index.keys):
@@ -340,7 +355,9 @@ class Sequence:
     Attributes:
         owner: table and column that own it (serial, identity).
         feeds: table and column of each default that calls it.
-        last_value: None if never used, or not visible to the role.
+        last_value: None if never used, or not visible to the role (see `readable`).
+        extension: name of the extension it belongs to.
+        readable: False where the value could not be read, so that None says nothing.
     """
 
     oid: int
@@ -355,6 +372,8 @@ class Sequence:
     owner: tuple[int, str] | None
     feeds: tuple[tuple[int, str], ...]
     last_value: int | None
+    extension: str | None = None
+    readable: bool = True
 
 
 @dataclass(frozen=True)
@@ -369,6 +388,7 @@ class UserType:
     base_type: str | None
     not_null: bool
     has_check: bool
+    extension: str | None = None
 
 
 @dataclass(frozen=True)
@@ -431,11 +451,14 @@ class Catalog:
 
     @cached_property
     def base_tables(self) -> tuple[Table, ...]:
-        """Plain and partitioned tables of the project: no partitions (their parent stands for them), no extension's."""
+        """The project's plain and partitioned tables: without partitions, which their parent stands for, and quarantine."""
         return tuple(
             table
             for table in self.tables
-            if table.kind in ("table", "partitioned table") and not table.is_partition and table.extension is None
+            if table.kind in ("table", "partitioned table")
+            and not table.is_partition
+            and table.extension is None
+            and table.schema != QUARANTINE_SCHEMA
         )
 
     def table(self, oid: int) -> Table | None:

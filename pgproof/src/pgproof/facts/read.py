@@ -1,7 +1,8 @@
 """Reads the catalog, the settings and the statistics of a database in one short read-only transaction.
 
-Thirty statements whatever the number of tables. Raw catalog columns come first and need no lock on any
-relation; definitions and sizes, which do, come apart and leave out relations that a session keeps locked.
+At most thirty statements whatever the number of tables. Raw catalog columns come first and need no lock on any
+relation; definitions, sizes and the values of sequences, which do, come apart and leave out relations that a session
+keeps locked.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from psycopg.rows import dict_row
 
 from pgproof.facts import server_state
 from pgproof.facts.assemble import Rows, assemble_catalog
+from pgproof.facts.failures import explained
 from pgproof.facts.model import Facts
-from pgproof.facts.sql import load
+from pgproof.facts.server_settings import settings_of
+from pgproof.facts.sql import TAG, load
+from pgproof.facts.statement_text import without_comments
 
 SNAPSHOT_VERSION = 1
 
@@ -41,8 +45,13 @@ _CATALOG = (
 )
 _APART = ("definitions", "sizes", "sequence_values")
 _ATTEMPTS = 3
+_LOCKS_LEFT_TO_OTHERS = 4
+"""Of the server's room for locks, at most one part in so many is taken: a sequence stays locked until the end."""
+
+_LISTS = frozenset(("databases", "roles", "blocked_by"))
 
 Connection = psycopg.Connection[Any]
+Cursor = psycopg.Cursor[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -66,19 +75,34 @@ def read_facts(connection: Connection, options: ReadOptions | None = None) -> Fa
         options: how to read.
 
     Raises:
-        psycopg.Error: the server went away, or refuses what every role may read.
+        PgproofError: the server went away, a session locks the catalog itself, or it did not answer in time.
     """
     reader = _Reader(options or ReadOptions())
-    with _reading(connection, reader.options) as cursor:
+    with (
+        explained("The catalog could not be read"),
+        connection.transaction(force_rollback=True),
+        connection.cursor(row_factory=dict_row) as cursor,
+    ):
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         return reader.read(cursor)
 
 
 @contextmanager
-def _reading(connection: Connection, options: ReadOptions) -> Iterator[psycopg.Cursor[dict[str, Any]]]:
+def bounded_reading(connection: Connection, statement_timeout: int) -> Iterator[Cursor]:
+    """Yield a cursor in a read-only transaction with the settings of safe reading, rolled back at the end.
+
+    Args:
+        connection: outside a transaction.
+        statement_timeout: milliseconds a statement may run.
+    """
     with connection.transaction(force_rollback=True), connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        cursor.execute(load("safe_reading"), {"statement_timeout": f"{options.statement_timeout}ms"})
+        cursor.execute("SET TRANSACTION READ ONLY")
+        _set_bounds(cursor, statement_timeout)
         yield cursor
+
+
+def _set_bounds(cursor: Cursor, statement_timeout: int) -> None:
+    cursor.execute(load("safe_reading"), {"statement_timeout": f"{statement_timeout}ms"})
 
 
 class _Reader:
@@ -86,14 +110,16 @@ class _Reader:
         self.options = options
         self._missing: list[str] = []
 
-    def read(self, cursor: psycopg.Cursor[dict[str, Any]]) -> Facts:
-        database = server_state.Database(**self._rows(cursor, "server/database")[0])
-        rights = server_state.Rights(**self._rows(cursor, "server/rights")[0])
+    def read(self, cursor: Cursor) -> Facts:
+        settings = cursor.execute(load("server/settings")).fetchall()
+        _set_bounds(cursor, self.options.statement_timeout)
+        row = self._rows(cursor, "server/database")[0]
+        rights = server_state.Rights(**row.pop("rights"))
+        database = server_state.Database(**row)
         raw = {name: self._rows(cursor, f"catalog/{name}") for name in _CATALOG}
         raw["table_statistics"] = self._rows(cursor, "server/table_statistics")
-        raw["index_statistics"] = self._rows(cursor, "server/index_statistics")
-        server = self._server(cursor, database, rights)
-        locked = self._read_apart(cursor, raw)
+        server = self._server(cursor, database, rights, settings, raw)
+        locked = self._read_apart(cursor, raw, server)
         return Facts(
             version=SNAPSHOT_VERSION,
             database=database,
@@ -104,7 +130,12 @@ class _Reader:
         )
 
     def _server(
-        self, cursor: psycopg.Cursor[dict[str, Any]], database: server_state.Database, rights: server_state.Rights
+        self,
+        cursor: Cursor,
+        database: server_state.Database,
+        rights: server_state.Rights,
+        settings: list[dict[str, Any]],
+        raw: Rows,
     ) -> server_state.Server:
         authentication = None
         if rights.read_authentication_rules:
@@ -113,35 +144,48 @@ class _Reader:
             )
         else:
             self._missing.append("pg_hba.conf: the role may not execute pg_hba_file_rules()")
+        if not rights.read_all_stats:
+            self._missing.append("sessions of other roles: the role is not a member of pg_read_all_stats")
         activity = "activity_17" if database.server_version_num >= 170000 else "activity_15"
+        role_settings = tuple(server_state.RoleSetting(**row) for row in self._rows(cursor, "server/role_settings"))
         return server_state.Server(
-            settings=tuple(server_state.Setting(**row) for row in self._rows(cursor, "server/settings")),
-            role_settings=tuple(server_state.RoleSetting(**row) for row in self._rows(cursor, "server/role_settings")),
+            settings=settings_of(settings, role_settings, database.name),
+            role_settings=role_settings,
             authentication=authentication,
             activity=next((server_state.Activity(**row) for row in self._rows(cursor, f"server/{activity}")), None),
             sessions=tuple(server_state.Session(**_tuples(row)) for row in self._rows(cursor, "server/sessions")),
             replication_slots=tuple(
                 server_state.ReplicationSlot(**row) for row in self._rows(cursor, "server/replication_slots")
             ),
-            statements=self._statements(cursor, rights),
+            statements=self._statements(cursor, rights, raw),
             ours=self.options.ours,
         )
 
     def _statements(
-        self, cursor: psycopg.Cursor[dict[str, Any]], rights: server_state.Rights
+        self, cursor: Cursor, rights: server_state.Rights, raw: Rows
     ) -> tuple[server_state.Statement, ...] | None:
-        extension = self._rows(cursor, "statistics/statements_extension")
-        if not extension:
+        schema = next((row["schema"] for row in raw["extensions"] if row["name"] == "pg_stat_statements"), None)
+        if schema is None:
             self._missing.append("statements: pg_stat_statements is not created in this database")
             return None
         if not rights.read_all_stats:
             self._missing.append("statements: the role is not a member of pg_read_all_stats")
             return None
-        query = sql.SQL(load("server/statements")).format(schema=sql.Identifier(extension[0]["nspname"]))
-        rows = self._optional(cursor, query, "statements: the server does not load pg_stat_statements")
-        return None if rows is None else tuple(server_state.Statement(**row) for row in rows)
+        query = sql.SQL(load("server/statements")).format(schema=sql.Identifier(schema))
+        try:
+            with cursor.connection.transaction():
+                rows = cursor.execute(query).fetchall()
+        except psycopg.errors.ObjectNotInPrerequisiteState:
+            self._missing.append("statements: the server does not load pg_stat_statements")
+        except psycopg.errors.InsufficientPrivilege:
+            self._missing.append(f"statements: the role has no right to use the schema {schema}")
+        except psycopg.errors.QueryCanceled:
+            self._missing.append("statements: pg_stat_statements did not answer in time")
+        else:
+            return tuple(server_state.Statement(**{**row, "query": without_comments(row["query"])}) for row in rows)
+        return None
 
-    def _read_apart(self, cursor: psycopg.Cursor[dict[str, Any]], raw: Rows) -> frozenset[int]:
+    def _read_apart(self, cursor: Cursor, raw: Rows, server: server_state.Server) -> frozenset[int]:
         """Read what may lock relations; return those left out, after as many attempts as new locks come in between."""
         locked: frozenset[int] = frozenset()
         for _ in range(_ATTEMPTS):
@@ -149,30 +193,64 @@ class _Reader:
             parameters = {"locked": list(locked)}
             try:
                 with cursor.connection.transaction():
-                    for name in _APART:
-                        raw[name] = self._rows(cursor, f"catalog/{name}", parameters)
-            except psycopg.errors.LockNotAvailable:
+                    raw["definitions"] = self._rows(cursor, "catalog/definitions", parameters)
+                    raw["sizes"] = self._rows(cursor, "catalog/sizes", parameters)
+                    raw["sequence_values"] = self._sequence_values(cursor, raw["sequences"], locked, server)
+            except _CHANGED_MEANWHILE:
                 continue
+            except psycopg.errors.QueryCanceled:
+                break
             return locked
-        self._missing.append("definitions and sizes: relations were being locked while they were read")
+        self._missing.append("definitions and sizes: relations were being locked or changed while they were read")
         for name in _APART:
             raw[name] = []
         return frozenset(row["oid"] for row in raw["relations"])
 
-    def _optional(
-        self, cursor: psycopg.Cursor[dict[str, Any]], query: sql.Composed, otherwise: str
-    ) -> list[dict[str, Any]] | None:
-        try:
-            with cursor.connection.transaction():
-                return cursor.execute(query).fetchall()
-        except (psycopg.errors.ObjectNotInPrerequisiteState, psycopg.errors.InsufficientPrivilege):
-            self._missing.append(otherwise)
-            return None
-
-    def _rows(
-        self, cursor: psycopg.Cursor[dict[str, Any]], name: str, parameters: Mapping[str, Any] | None = None
+    def _sequence_values(
+        self, cursor: Cursor, sequences: list[dict[str, Any]], locked: frozenset[int], server: server_state.Server
     ) -> list[dict[str, Any]]:
+        """Read the sequences as relations: pg_sequence_last_value() would lock them as a writer does."""
+        readable = [row for row in sequences if row["readable"] and row["oid"] not in locked]
+        # Those that can run out first, where there are too many to lock at once.
+        chosen = sorted(readable, key=lambda row: row["maximum"])[: _lock_budget(server)]
+        if len(chosen) < len(readable):
+            self._missing.append(
+                f"values of {len(readable) - len(chosen)} sequences: reading all {len(readable)} at once would take "
+                "too much of the server's room for locks"
+            )
+        if not chosen:
+            return []
+        values = sql.SQL(", ").join(
+            sql.SQL("(SELECT last_value FROM {} WHERE is_called)").format(sql.Identifier(row["schema"], row["name"]))
+            for row in chosen
+        )
+        found = cursor.execute(sql.SQL(f"SELECT {TAG} ARRAY[{{}}]::bigint[] AS last_values").format(values)).fetchone()
+        assert found is not None
+        return [
+            {"oid": row["oid"], "last_value": value} for row, value in zip(chosen, found["last_values"], strict=True)
+        ]
+
+    def _rows(self, cursor: Cursor, name: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         return cursor.execute(load(name), parameters or {}).fetchall()
+
+
+_CHANGED_MEANWHILE = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedObject,
+    psycopg.errors.InsufficientPrivilege,
+    # "could not open relation with OID", of a relation that was dropped a moment ago.
+    psycopg.errors.InternalError_,
+)
+
+
+def _lock_budget(server: server_state.Server) -> int:
+    """How many relations may be locked at once; the room is max_locks_per_transaction for each connection."""
+    room = 1
+    for name in ("max_locks_per_transaction", "max_connections"):
+        setting = server.setting(name)
+        room *= int(setting.value) if setting is not None and setting.value else 1
+    return max(room // _LOCKS_LEFT_TO_OTHERS, 1)
 
 
 def _tuples(row: dict[str, Any]) -> dict[str, Any]:
@@ -180,6 +258,3 @@ def _tuples(row: dict[str, Any]) -> dict[str, Any]:
         name: tuple(value) if isinstance(value, list) else () if value is None and name in _LISTS else value
         for name, value in row.items()
     }
-
-
-_LISTS = frozenset(("databases", "roles", "blocked_by"))

@@ -52,10 +52,13 @@ class Rights:
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting as a new session of the role would have it.
+    """A setting as a new session of this database would have it, without what ALTER ROLE says of one role.
+
+    The settings of roles are beside it, as `RoleSetting`: whose session it is that runs the application is not known.
 
     Attributes:
-        value: in `unit`, as the server prints it; `(set)` for what may hold a password and is not empty.
+        value: in `unit`, as the server prints it; `(set)` for what may hold a password and is not empty. None if
+            unknown: the role that read the facts has one of its own, which hides the server's.
         unit: such as `ms`, `kB`, `8kB`; None for a number or a word.
         source: where the value comes from: `default`, `configuration file`, `command line`, `database`, `user` ...
         context: who may change it: `postmaster` (restart), `sighup` (reload), `user` ...
@@ -124,7 +127,10 @@ class Activity:
 
 @dataclass(frozen=True)
 class Session:
-    """A session of this database that was not idle, without its statement; None where the role may not see it."""
+    """A session of this database that was not idle, without its statement; None where the role may not see it.
+
+    A session whose `state` is None may be idle: a role outside pg_read_all_stats sees no more of others than that.
+    """
 
     pid: int
     role: str | None
@@ -150,7 +156,11 @@ class ReplicationSlot:
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement of pg_stat_statements: literals removed, times in milliseconds, blocks of 8 KiB."""
+    """A statement of pg_stat_statements: literals and comments removed, times in milliseconds, in blocks.
+
+    Attributes:
+        role: that ran it; None if several did.
+    """
 
     query_id: int
     role: str | None

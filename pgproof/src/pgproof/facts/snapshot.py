@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -35,10 +34,10 @@ def from_json(text: bytes, name: str) -> Facts:
     """
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise PgproofError(f"{name} is not a snapshot: it is not JSON; make one with pgproof snapshot") from None
     version = document.get("version") if isinstance(document, dict) else None
-    if not isinstance(version, int):
+    if not isinstance(version, int) or isinstance(version, bool):
         raise PgproofError(f"{name} is not a snapshot: it has no version; make one with pgproof snapshot")
     if version > SNAPSHOT_VERSION:
         raise PgproofError(f"{name} was made by a newer pgproof (version {version}): update pgproof to read it")
@@ -48,10 +47,3 @@ def from_json(text: bytes, name: str) -> Facts:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise PgproofError(f"{name} is a damaged snapshot at {where}: {first['msg']}; make it again") from None
-
-
-def write_snapshot(facts: Facts, file: Path) -> None:
-    """Write facts to a file that its owner alone can read."""
-    file.touch(mode=0o600)
-    file.chmod(0o600)
-    file.write_bytes(to_json(facts))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ColumnStatistics:
     """What ANALYZE found in a column (pg_stats), without any of its values.
 
@@ -25,7 +25,7 @@ class ColumnStatistics:
     correlation: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TableStatistics:
     """What the server counted about a table since its statistics were reset (pg_stat_user_tables)."""
 

@@ -1,5 +1,5 @@
 -- What must be deparsed, apart from the raw catalog: deparsing may lock the relation, so locked ones are left out.
-SELECT 'default' AS kind, d.adrelid::bigint AS oid, d.adnum::int AS part, pg_get_expr(d.adbin, d.adrelid) AS definition
+SELECT /* pgproof */ 'default' AS kind, d.adrelid::bigint AS oid, d.adnum::int AS part, pg_get_expr(d.adbin, d.adrelid) AS definition
 FROM pg_attrdef d
 JOIN pg_class c ON c.oid = d.adrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -45,8 +45,16 @@ WHERE k.contype = 'x' AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' AND n.
 UNION ALL
 SELECT 'policy using', p.oid::bigint, 0, pg_get_expr(p.polqual, p.polrelid)
 FROM pg_policy p
-WHERE p.polqual IS NOT NULL AND p.polrelid <> ALL (%(locked)s::oid[])
+JOIN pg_class c ON c.oid = p.polrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE p.polqual IS NOT NULL AND c.relpersistence <> 't'
+  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND p.polrelid <> ALL (%(locked)s::oid[])
 UNION ALL
 SELECT 'policy check', p.oid::bigint, 0, pg_get_expr(p.polwithcheck, p.polrelid)
 FROM pg_policy p
-WHERE p.polwithcheck IS NOT NULL AND p.polrelid <> ALL (%(locked)s::oid[])
+JOIN pg_class c ON c.oid = p.polrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE p.polwithcheck IS NOT NULL AND c.relpersistence <> 't'
+  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND p.polrelid <> ALL (%(locked)s::oid[])

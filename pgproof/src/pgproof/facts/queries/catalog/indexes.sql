@@ -1,4 +1,19 @@
-SELECT x.indexrelid::bigint AS oid, x.indrelid::bigint AS relation, c.relname AS name, am.amname AS method,
+WITH keys AS MATERIALIZED (
+    SELECT x.indexrelid AS index,
+           array_agg(CASE WHEN NOT o.opcdefault THEN o.opcname::text END ORDER BY k.position) AS operator_classes,
+           array_agg(l.collname::text ORDER BY k.position) AS collations
+    FROM pg_index x
+    CROSS JOIN LATERAL unnest(x.indclass::oid[], x.indcollation::oid[]) WITH ORDINALITY k (class, sorting, position)
+    JOIN pg_opclass o ON o.oid = k.class
+    LEFT JOIN pg_collation l ON l.oid = k.sorting
+    GROUP BY x.indexrelid
+), carried AS MATERIALIZED (
+    SELECT k.conindid AS index, k.conrelid AS relation, min(k.oid::bigint) AS oid
+    FROM pg_constraint k
+    WHERE k.contype IN ('p', 'u', 'x')
+    GROUP BY k.conindid, k.conrelid
+)
+SELECT /* pgproof */ x.indexrelid::bigint AS oid, x.indrelid::bigint AS relation, c.relname AS name, am.amname AS method,
        x.indisunique AS unique, x.indisprimary AS primary, x.indisexclusion AS exclusion,
        x.indimmediate AS immediate, x.indnullsnotdistinct AS nulls_not_distinct,
        x.indisvalid AS valid, x.indisready AS ready, x.indislive AS live,
@@ -6,23 +21,20 @@ SELECT x.indexrelid::bigint AS oid, x.indrelid::bigint AS relation, c.relname AS
        x.indnkeyatts AS key_columns,
        x.indkey::int2[] AS attributes,
        x.indoption::int2[] AS options,
-       (SELECT array_agg(CASE WHEN o.opcdefault THEN NULL ELSE o.opcname END ORDER BY k.position)
-        FROM unnest(x.indclass::oid[]) WITH ORDINALITY k (oid, position)
-        JOIN pg_opclass o ON o.oid = k.oid) AS operator_classes,
-       (SELECT array_agg(l.collname ORDER BY k.position)
-        FROM unnest(x.indcollation::oid[]) WITH ORDINALITY k (oid, position)
-        LEFT JOIN pg_collation l ON l.oid = k.oid) AS collations,
+       keys.operator_classes, keys.collations,
        x.indpred IS NOT NULL AS partial,
-       x.indexprs IS NOT NULL AS has_expressions,
-       (SELECT k.oid::bigint FROM pg_constraint k
-        WHERE k.conindid = x.indexrelid AND k.conrelid = x.indrelid AND k.contype IN ('p', 'u', 'x') LIMIT 1) AS constraint_oid,
-       (SELECT i.inhparent::bigint FROM pg_inherits i WHERE i.inhrelid = x.indexrelid) AS parent,
-       c.reloptions AS storage_options, c.relpages AS pages, c.reltuples::float8 AS reltuples
+       k.oid AS constraint,
+       i.inhparent::bigint AS parent,
+       c.reloptions AS storage_options, c.relpages AS pages, c.reltuples::float8 AS reltuples,
+       CASE WHEN c.relkind = 'i' THEN pg_stat_get_numscans(x.indexrelid) END AS scans
 FROM pg_index x
 JOIN pg_class c ON c.oid = x.indexrelid
 JOIN pg_class t ON t.oid = x.indrelid
 JOIN pg_namespace n ON n.oid = t.relnamespace
 JOIN pg_am am ON am.oid = c.relam
+JOIN keys ON keys.index = x.indexrelid
+LEFT JOIN carried k ON k.index = x.indexrelid AND k.relation = x.indrelid
+LEFT JOIN pg_inherits i ON i.inhrelid = x.indexrelid
 WHERE t.relkind IN ('r', 'p', 'm') AND t.relpersistence <> 't'
   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 ORDER BY x.indrelid, c.relname

@@ -1,6 +1,8 @@
--- Relations that a session holds, or waits for, in the one mode that keeps readers out.
-SELECT DISTINCT coalesce(x.indrelid, l.relation)::bigint AS oid
+-- Relations that a session or a prepared transaction (which has no process) holds in the one mode that keeps readers out,
+-- or waits for: a reader would queue behind it.
+SELECT /* pgproof */ DISTINCT coalesce(x.indrelid, t.oid, l.relation)::bigint AS oid
 FROM pg_locks l
 LEFT JOIN pg_index x ON x.indexrelid = l.relation
-WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.pid <> pg_backend_pid()
-  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+LEFT JOIN pg_class t ON t.reltoastrelid = l.relation AND l.relation <> 0
+WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.pid IS DISTINCT FROM pg_backend_pid()
+  AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())

@@ -1,4 +1,4 @@
-SELECT n.oid::bigint AS oid, n.nspname AS name, r.rolname AS owner,
+SELECT /* pgproof */ n.oid::bigint AS oid, n.nspname AS name, r.rolname AS owner,
        EXISTS (SELECT FROM aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a
                WHERE a.grantee = 0 AND a.privilege_type = 'CREATE') AS public_create,
        EXISTS (SELECT FROM aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a

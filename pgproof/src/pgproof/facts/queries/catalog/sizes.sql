@@ -1,7 +1,6 @@
 -- Size functions open each relation, so locked ones are left out.
-SELECT c.oid::bigint AS oid,
-       CASE WHEN c.relkind = 'p' THEN 0 ELSE pg_relation_size(c.oid) END AS heap_bytes,
-       CASE WHEN c.relkind IN ('r', 'm') THEN pg_table_size(c.oid) ELSE pg_relation_size(c.oid) END AS bytes
+SELECT /* pgproof */ c.oid::bigint AS oid, pg_relation_size(c.oid) AS heap_bytes,
+       CASE WHEN c.relkind = 'i' THEN pg_relation_size(c.oid) ELSE pg_table_size(c.oid) END AS bytes
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_index x ON x.indexrelid = c.oid

@@ -1,5 +1,5 @@
 -- What the server as a whole has counted, and is doing now; checkpoints have a view of their own from 17.
-SELECT b.checkpoints_timed, b.checkpoints_req AS checkpoints_requested, b.stats_reset AS checkpoints_since,
+SELECT /* pgproof */ b.checkpoints_timed, b.checkpoints_req AS checkpoints_requested, b.stats_reset AS checkpoints_since,
        a.archived_count AS archived, a.failed_count AS archive_failures,
        a.last_archived_time AS archived_at, a.last_failed_time AS archive_failed_at,
        d.blks_read AS blocks_read, d.blks_hit AS blocks_hit, d.temp_files, d.temp_bytes, d.deadlocks,

@@ -1,6 +1,6 @@
 -- ALTER DATABASE and ALTER ROLE ... SET; NULL stands for every database, or every role. Values of ours alone: those that
 -- are numbers or known words; a custom parameter may hold a secret.
-SELECT d.datname AS database, r.rolname AS role, split_part(s.setting, '=', 1) AS name,
+SELECT /* pgproof */ d.datname AS database, r.rolname AS role, split_part(s.setting, '=', 1) AS name,
        CASE WHEN split_part(s.setting, '=', 1) LIKE '%%.%%' THEN '(set)'
             ELSE substr(s.setting, strpos(s.setting, '=') + 1) END AS value
 FROM pg_db_role_setting x
