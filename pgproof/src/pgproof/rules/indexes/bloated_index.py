@@ -1,0 +1,193 @@
+"""A B-tree index several times as large as its entries need.
+
+What it finds:
+    A B-tree index of which at least 64 MB, and at least half, is more than its entries would take if its pages were
+    filled to its fillfactor. Pages may be half empty after splits, so below twice the size nothing is wrong. The
+    estimate ignores NULLs and deduplication, so it is rather too high, and the bloat rather too low. Indexes on
+    expressions, and partial ones of columns whose width varies, are left out: no statistics say how wide entries are.
+
+Why it matters:
+    Scans and the cache carry pages that hold nothing; VACUUM never gives back pages from the middle of an index.
+
+Evidence:
+    pg_class.relpages and reltuples of the index, as VACUUM or ANALYZE last left them, and average widths of its
+    columns from pg_stats. Entry: an item pointer of 4 bytes, a header of 8 (12 with a bitmap of NULLs), the values,
+    aligned to 8. Page: 8192 bytes, less a header of 24 and 16 of a B-tree's own. Source: PostgreSQL documentation,
+    Database Page Layout, and B-Tree Indexes, Implementation; access/itup.h for the header of an entry.
+    pgstattuple's pgstatindex() measures instead of estimating.
+
+Remedy:
+    `REINDEX INDEX CONCURRENTLY`, in Alembic by `op.execute` in an autocommit block; then look for what deletes or
+    updates in bulk, and whether autovacuum keeps up.
+
+When to ignore:
+    The table is refilled to its former size before long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil
+
+from pgproof.facts.catalog import Index, Table
+from pgproof.facts.model import Facts
+from pgproof.remedy.indexes import RebuildIndex
+from pgproof.remedy.names import literal, quoted
+from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, index_ref
+from pgproof.rules.indexes._shared import indexed_tables, size
+from pgproof.rules.rule import Example, Metadata
+
+METADATA = Metadata(code="IDX07", slug="bloated-index", severity="low", needs=("catalog", "statistics"))
+
+LARGE_BYTES = 64 * 1024 * 1024
+"""Below it a rebuild saves too little memory and disk to be worth its reading of the whole table."""
+
+CLEAR = 2
+"""Times the size at the fillfactor: pages that were just split are half full, and no fault."""
+
+_PAGE = 8192
+_PAGE_HEADER = 24
+_PAGE_OF_BTREE = 16
+_ITEM_POINTER = 4
+_ENTRY_HEADER = 8
+_ENTRY_HEADER_WITH_NULLS = 12
+_ALIGNMENT = 8
+_FILLFACTOR = 90
+
+
+def check(facts: Facts) -> Iterator[Finding | NotChecked]:
+    """Yield each B-tree index most of which is empty."""
+    for table in indexed_tables(facts.catalog):
+        for index in table.indexes:
+            if index.method != "btree" or not index.usable or index.pages * _PAGE < LARGE_BYTES:
+                continue
+            if index.reltuples < 1 or None in index.columns or (index.partial and _width_varies(table, index)):
+                continue
+            needed = _pages_needed(table, index)
+            if needed is None:
+                yield NotChecked("column statistics (ANALYZE, and the right to see them)", (index_ref(table, index),))
+            elif index.pages >= CLEAR * needed and (index.pages - needed) * _PAGE >= LARGE_BYTES:
+                yield _finding(table, index, needed)
+
+
+def _pages_needed(table: Table, index: Index) -> int | None:
+    """Return how many pages the entries take at the index's fillfactor; None without statistics of a column."""
+    width, may_be_null = 0, False
+    for name in (*index.columns, *index.include):
+        column = table.column(name or "")
+        if column.bytes < 0 and column.statistics is None:
+            return None
+        width += column.bytes if column.bytes > 0 else column.statistics.average_bytes if column.statistics else 0
+        # Each value may begin at a multiple of its alignment.
+        width += _padding(width, {"c": 1, "s": 2, "i": 4, "d": 8}[column.alignment])
+        may_be_null = may_be_null or not column.not_null
+    header = _ENTRY_HEADER_WITH_NULLS if may_be_null else _ENTRY_HEADER
+    entry = header + _padding(header, _ALIGNMENT) + width
+    entry += _padding(entry, _ALIGNMENT) + _ITEM_POINTER
+    room = (_PAGE - _PAGE_HEADER - _PAGE_OF_BTREE) * _fillfactor(index) / 100
+    return ceil(index.reltuples * entry / room) + 1
+
+
+def _padding(count: int, alignment: int) -> int:
+    return -count % alignment
+
+
+def _fillfactor(index: Index) -> int:
+    for option in index.storage_options:
+        name, _, value = option.partition("=")
+        if name == "fillfactor":
+            return int(value)
+    return _FILLFACTOR
+
+
+def _width_varies(table: Table, index: Index) -> bool:
+    return any(table.column(name or "").bytes < 0 for name in (*index.columns, *index.include))
+
+
+def _finding(table: Table, index: Index, needed: int) -> Finding:
+    taken, empty = index.pages * _PAGE, (index.pages - needed) * _PAGE
+    what = f"{index.pages} pages, about {index.reltuples:.0f} entries, which would fill about {needed} pages"
+    return METADATA.finding(
+        objects=(index_ref(table, index),),
+        message=f"index {index.name} of {table.qualified_name} is about {index.pages / needed:.0f} times as large "
+        "as its entries need",
+        consequence=f"About {size(empty)} of {size(taken)} is empty, and is read, cached and backed up all the same.",
+        confidence="sample",
+        evidence=(
+            Evidence(
+                "statistics",
+                "SELECT relpages, reltuples FROM pg_class WHERE oid = "
+                f"{literal(quoted(table.schema, index.name))}::regclass",
+                what,
+            ),
+        ),
+        remedy=Remedy(
+            f"REINDEX INDEX CONCURRENTLY {index.name}.",
+            () if index.exclusion else (RebuildIndex(table.schema, index.name),),
+        ),
+    )
+
+
+def _case(
+    name: str, pages: int, entries: int, index: str = "CREATE INDEX i ON t (a)", *, analyze: str = "ANALYZE t;"
+) -> Example:
+    return Example(
+        name,
+        sql=f"""
+            CREATE TABLE t (a int NOT NULL, b text NOT NULL, c int);
+            INSERT INTO t SELECT n, 'word', n FROM generate_series(1, 20) n;
+            {index}; {analyze}
+            UPDATE pg_class SET relpages = {pages}, reltuples = {entries} WHERE oid = 'i'::regclass;
+        """,
+        objects=("i",),
+    )
+
+
+_FILLING = 3_004_786
+"""Integers, NOT NULL, that need 8192 pages: 8 + 4 + 4 bytes and 4 for the pointer, in 8152 * 0.9 bytes of a page."""
+
+BAD = (
+    _case("twice the pages, and 64 MB more", 2 * 8192, _FILLING),
+    _case("few entries are left of many", 8192 + 2, 20),
+    _case("values of varying width", 8192 * 3, _FILLING, "CREATE INDEX i ON t (b)"),
+    _case("entries with room for NULLs are wider", 23_000, _FILLING, "CREATE INDEX i ON t (c)"),
+    _case("columns that are carried along take room", 23_000, _FILLING, "CREATE INDEX i ON t (a) INCLUDE (b)"),
+    _case("some rows, of fixed width", 3 * 8192, _FILLING, "CREATE INDEX i ON t (a) WHERE a > 5"),
+    _case("no statistics are needed of a fixed width", 3 * 8192, _FILLING, analyze=""),
+    _case(
+        "an exclusion constraint's cannot be rebuilt concurrently",
+        3 * 8192,
+        _FILLING,
+        "ALTER TABLE t ADD CONSTRAINT i EXCLUDE USING btree (a WITH =)",
+    ),
+    _case("a page is filled less by choice", 30_000, _FILLING, "CREATE INDEX i ON t (a) WITH (fillfactor = 50)"),
+)
+GOOD = (
+    _case("just under twice the pages", 2 * 81_999 - 1, 30_080_000),
+    _case("just under 64 MB more", 8191 + 2, 20),
+    _case(
+        "a page is filled less by choice, and so it is",
+        2 * 14_000,
+        _FILLING,
+        "CREATE INDEX i ON t (a) WITH (fillfactor = 50)",
+    ),
+    _case("entries with room for NULLs are wider, and so are these", 22_800, _FILLING, "CREATE INDEX i ON t (c)"),
+    _case("columns that are carried along take their room", 22_800, _FILLING, "CREATE INDEX i ON t (a) INCLUDE (b)"),
+    _case("another method", 3 * 8192, _FILLING, "CREATE INDEX i ON t USING hash (a)"),
+    _case("an expression, of which nobody knows the width", 3 * 8192, _FILLING, "CREATE INDEX i ON t (lower(b))"),
+    _case("some rows, of varying width", 3 * 8192, _FILLING, "CREATE INDEX i ON t (b) WHERE a > 5"),
+    _case(
+        "some rows, carrying what varies in width",
+        3 * 8192,
+        _FILLING,
+        "CREATE INDEX i ON t (a) INCLUDE (b) WHERE a > 5",
+    ),
+    _case("entries that nobody counted", 3 * 8192, -1),
+    _case("a varying width that nobody measured", 3 * 8192, _FILLING, "CREATE INDEX i ON t (b)", analyze=""),
+    _case(
+        "an invalid index is another rule's matter",
+        3 * 8192,
+        _FILLING,
+        "CREATE INDEX i ON t (a); UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'i'::regclass",
+    ),
+)

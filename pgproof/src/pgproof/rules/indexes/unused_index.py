@@ -1,0 +1,308 @@
+"""An index that nothing has read.
+
+What it finds:
+    An index of at least 1 MB that was not scanned once while the server counted for at least five weeks, on a table
+    that is in use. Never reported: what enforces a rule or identifies rows (unique, primary and exclusion indexes, a
+    replica identity, the index of CLUSTER), the last index to find a foreign key's rows by, and one that takes over
+    from an index reported as redundant. Below five weeks, and on a standby, the rule says that it could not check.
+
+Why it matters:
+    Each insert writes it, updates of any of its columns cannot be heap-only, and it takes memory and backup time.
+
+Evidence:
+    pg_stat_user_indexes.idx_scan, and since when it counts.
+
+Remedy:
+    Drop it: `op.drop_index(..., postgresql_concurrently=True)` in an autocommit block, and `index=True` or the
+    `Index` in the model. Its reverse builds it again.
+
+When to ignore:
+    It was built lately (the catalog does not say when), it serves a job that runs less than monthly, or queries on
+    standbys use it: each server counts its own. An index on an expression also gives the planner statistics of that
+    expression; CREATE STATISTICS does without the index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from pgproof.facts.catalog import Index, Table
+from pgproof.facts.model import Facts
+from pgproof.remedy.names import literal, quoted
+from pgproof.rules import given
+from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, index_ref
+from pgproof.rules.indexes._shared import A_MONTH, counted_for, counted_since, dropping, indexed_tables, size
+from pgproof.rules.indexes._unused import Usage, unused_indexes
+from pgproof.rules.rule import Example, Metadata
+from pgproof.rules.severity import raised
+
+METADATA = Metadata(code="IDX05", slug="unused-index", severity="low", needs=("catalog", "statistics"))
+
+LARGE_BYTES = 100 * 1024 * 1024
+"""An index of this size is worth a maintenance step of its own."""
+
+
+def check(facts: Facts) -> Iterator[Finding | NotChecked]:
+    """Yield each index that was not used, if the counters are old enough to say so."""
+    candidates = list(unused_indexes(facts))
+    refs = tuple(index_ref(table, index) for table, index, _ in candidates)
+    uncounted = tuple(
+        index_ref(table, index)
+        for table in indexed_tables(facts.catalog)
+        for index in table.indexes
+        if index.scans is None and table.kind != "partitioned table"
+    )
+    if uncounted:
+        yield NotChecked("the counters of pg_stat_user_indexes", uncounted)
+    if candidates and facts.database.in_recovery:
+        yield NotChecked("the primary server's counters: this is a standby, which counts its own scans alone", refs)
+        return
+    if candidates and counted_for(facts) < A_MONTH:
+        yield NotChecked(f"statistics that have counted for {A_MONTH.days} days", refs)
+        return
+    for table, index, used in candidates:
+        yield _finding(facts, table, index, used)
+
+
+def _finding(facts: Facts, table: Table, index: Index, used: Usage) -> Finding:
+    since = f"{counted_since(facts):%Y-%m-%d}"
+    taken = used.bytes or 0
+    how, operations = dropping(facts.catalog, table, index)
+    if any(key.column is None for key in index.keys):
+        how = "move the planner's statistics of its expression to CREATE STATISTICS, then drop it"
+        operations = ()
+    standbys = facts.server.activity is None or facts.server.activity.standbys > 0
+    asking = "Ask the same of each standby, which counts its own scans. " if standbys else ""
+    return METADATA.finding(
+        objects=(index_ref(table, index),),
+        message=f"index {index.name} of {table.qualified_name} has not been used since {since}",
+        consequence=f"It takes {size(taken)}, and {used.written} rows were inserted or updated meanwhile.",
+        severity=raised(METADATA.severity) if taken >= LARGE_BYTES and not standbys else None,
+        evidence=(
+            Evidence(
+                "statistics",
+                "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelid = "
+                f"{literal(quoted(table.schema, index.name))}::regclass",
+                f"0 scans since {since}",
+            ),
+        ),
+        remedy=Remedy(f"{asking}{index.name}: {how}.", operations),
+    )
+
+
+_OLD = (given.database(statistics_since=datetime(2020, 1, 1, tzinfo=UTC)),)
+_ROWS = "INSERT INTO t SELECT n, n FROM generate_series(1, 60000) n"
+
+BAD = (
+    Example(
+        "a plain index that was never scanned",
+        sql=f"CREATE TABLE t (a int, b int); CREATE INDEX i ON t (a); {_ROWS}",
+        given=_OLD,
+        objects=("i",),
+        severity="low",
+        says=("not been used since 2020-01-01", "and 60000 rows were inserted", "drop it."),
+    ),
+    Example(
+        "counters that were never reset count since the server's own began",
+        sql=f"CREATE TABLE t (a int, b int); CREATE INDEX i ON t (a); {_ROWS}",
+        given=(
+            given.database(statistics_since=None),
+            given.activity(checkpoints_since=datetime(2020, 1, 1, tzinfo=UTC)),
+        ),
+        objects=("i",),
+    ),
+    Example(
+        "five weeks are enough",
+        sql=f"CREATE TABLE t (a int, b int); CREATE INDEX i ON t (a); {_ROWS}",
+        given=(
+            given.database(
+                statistics_since=datetime(2026, 1, 1, tzinfo=UTC),
+                taken_at=datetime(2026, 2, 5, tzinfo=UTC),
+            ),
+        ),
+        objects=("i",),
+    ),
+    Example(
+        "an index of exactly a megabyte",
+        sql="CREATE TABLE t (a int); CREATE INDEX i ON t (a); INSERT INTO t VALUES (1)",
+        given=(*_OLD, given.index("i", bytes=1024 * 1024)),
+        renamed=False,
+        objects=("i",),
+    ),
+    Example(
+        "an expression gives the planner statistics, so it is told of without a drop",
+        sql=f"CREATE TABLE t (a int, b int); CREATE INDEX i ON t ((a + b)); {_ROWS}",
+        given=_OLD,
+        objects=("i",),
+        says=("CREATE STATISTICS",),
+    ),
+    Example(
+        "of two that serve a foreign key one stays",
+        sql="""
+            CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p SELECT generate_series(1, 60000);
+            CREATE TABLE t (a int REFERENCES p, b int); CREATE INDEX i1 ON t (a, b); CREATE INDEX i2 ON t (a DESC);
+            INSERT INTO t SELECT id, id FROM p;
+        """,
+        given=_OLD,
+    ),
+    Example(
+        "a partial index finds not all of a foreign key's rows, so it is not the key's last support",
+        sql=f"""
+            CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p SELECT generate_series(1, 60000);
+            CREATE TABLE t (a int REFERENCES p, b int); CREATE INDEX i1 ON t (a) WHERE b > 0; {_ROWS};
+        """,
+        given=_OLD,
+        objects=("i1",),
+    ),
+    Example(
+        "a partitioned table is reported once, with the size of all parts",
+        sql=f"""
+            CREATE TABLE t (a int, b int) PARTITION BY RANGE (a);
+            CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (0) TO (30000);
+            CREATE TABLE t_2 PARTITION OF t DEFAULT;
+            CREATE INDEX i ON t (b); {_ROWS}
+        """,
+        given=_OLD,
+        objects=("i",),
+        says=("and 60000 rows were inserted", "cannot be done concurrently"),
+    ),
+    Example(
+        "a large one",
+        sql="CREATE TABLE t (a int); CREATE INDEX i ON t (a); INSERT INTO t VALUES (1)",
+        given=(*_OLD, given.index("i", bytes=100 * 1024 * 1024)),
+        renamed=False,
+        objects=("i",),
+        severity="medium",
+        says=("t has not been used",),
+    ),
+    Example(
+        "just below",
+        sql="CREATE TABLE t (a int); CREATE INDEX i ON t (a); INSERT INTO t VALUES (1)",
+        given=(*_OLD, given.index("i", bytes=100 * 1024 * 1024 - 1)),
+        renamed=False,
+        objects=("i",),
+        severity="low",
+    ),
+    Example(
+        "a standby may use it, which only its own counters say",
+        sql="CREATE TABLE t (a int); CREATE INDEX i ON t (a); INSERT INTO t VALUES (1)",
+        given=(*_OLD, given.index("i", bytes=100 * 1024 * 1024), given.activity(standbys=1)),
+        renamed=False,
+        objects=("i",),
+        severity="low",
+        says=("Ask the same of each standby",),
+    ),
+    Example(
+        "nobody knows whether there are standbys",
+        sql="CREATE TABLE t (a int); CREATE INDEX i ON t (a); INSERT INTO t VALUES (1)",
+        given=(*_OLD, given.index("i", bytes=100 * 1024 * 1024), given.server(activity=None)),
+        renamed=False,
+        objects=("i",),
+        severity="low",
+        says=("Ask the same of each standby",),
+    ),
+)
+GOOD = (
+    Example(
+        "one that was scanned",
+        sql=f"""
+            CREATE TABLE t (a int, b int); CREATE INDEX i ON t (a); {_ROWS};
+            SET LOCAL enable_seqscan = off; SELECT b FROM t WHERE a = 7;
+        """,
+        given=_OLD,
+    ),
+    Example(
+        "a unique index enforces its rule",
+        sql=f"CREATE TABLE t (a int UNIQUE, b int); CREATE UNIQUE INDEX ON t (b); {_ROWS}",
+        given=_OLD,
+    ),
+    Example(
+        "an exclusion constraint is a rule",
+        sql="CREATE TABLE t (r int4range, EXCLUDE USING gist (r WITH &&)); INSERT INTO t VALUES ('[1,2)')",
+        given=(*_OLD, given.index("t_r_excl", bytes=2_000_000)),
+        renamed=False,
+    ),
+    Example(
+        "the only index that finds a foreign key's rows",
+        sql=f"""
+            CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p SELECT generate_series(1, 60000);
+            CREATE TABLE t (a int REFERENCES p, b int); CREATE INDEX i ON t (a); {_ROWS}
+        """,
+        given=_OLD,
+    ),
+    Example(
+        "an index without the NULLs finds a foreign key's rows as well",
+        sql=f"""
+            CREATE TABLE p (id int PRIMARY KEY); INSERT INTO p SELECT generate_series(1, 60000);
+            CREATE TABLE t (a int REFERENCES p, b int); CREATE INDEX i ON t (a) WHERE a IS NOT NULL; {_ROWS}
+        """,
+        given=_OLD,
+    ),
+    Example(
+        "one that takes over from a repeat, which goes first",
+        sql=f"""
+            CREATE TABLE t (a int, b int); CREATE INDEX i1 ON t (a); CREATE INDEX i2 ON t (a); {_ROWS};
+        """,
+        given=(*_OLD, given.index("i2", scans=3)),
+        renamed=False,
+    ),
+    Example(
+        "one that CLUSTER sorts the table by",
+        sql=f"CREATE TABLE t (a int, b int); CREATE INDEX i ON t (a); {_ROWS}; CLUSTER t USING i",
+        given=(*_OLD, given.index("i", scans=0)),
+        renamed=False,
+    ),
+    Example(
+        "counters that have not counted for long",
+        sql=f"CREATE TABLE t (a int, b int); CREATE INDEX i ON t (a); {_ROWS}",
+        given=(
+            given.database(
+                statistics_since=datetime(2026, 1, 1, tzinfo=UTC),
+                taken_at=datetime(2026, 2, 4, tzinfo=UTC),
+            ),
+        ),
+    ),
+    Example(
+        "nobody knows since when it counts",
+        sql=f"CREATE TABLE t (a int, b int); CREATE INDEX i ON t (a); {_ROWS}",
+        given=(given.database(statistics_since=None), given.server(activity=None)),
+    ),
+    Example(
+        "a standby counts its own scans alone",
+        sql=f"CREATE TABLE t (a int, b int); CREATE INDEX i ON t (a); {_ROWS}",
+        given=(*_OLD, given.database(in_recovery=True)),
+    ),
+    Example(
+        "a small one: the planner has no need of it yet",
+        sql="CREATE TABLE t (a int); CREATE INDEX i ON t (a); INSERT INTO t VALUES (1)",
+        given=(*_OLD, given.index("i", bytes=1024 * 1024 - 1)),
+        renamed=False,
+    ),
+    Example(
+        "scans that nobody counted",
+        sql="CREATE TABLE t (a int); CREATE INDEX i ON t (a); INSERT INTO t VALUES (1)",
+        given=(*_OLD, given.index("i", bytes=2_000_000, scans=None)),
+        renamed=False,
+    ),
+    Example(
+        "a size that could not be read",
+        sql="CREATE TABLE t (a int); CREATE INDEX i ON t (a); INSERT INTO t VALUES (1)",
+        given=(*_OLD, given.index("i", bytes=None)),
+        renamed=False,
+    ),
+    Example(
+        "a table that nobody touches is reported itself",
+        sql="CREATE TABLE t (a int); CREATE INDEX i ON t (a)",
+        given=(*_OLD, given.index("i", bytes=2_000_000)),
+        renamed=False,
+    ),
+    Example(
+        "an invalid index is another rule's matter",
+        sql=f"""
+            CREATE TABLE t (a int, b int); CREATE INDEX i ON t (a); {_ROWS};
+            UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'i'::regclass;
+        """,
+        given=_OLD,
+    ),
+)
