@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fnmatch
 import time
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 from pgproof.facts.collect import CollectOptions, Connection, Progress, collect_answers
 from pgproof.facts.model import Facts
+from pgproof.facts.questions import Answer, PlanOf, Question
 from pgproof.facts.read import ReadOptions, read_facts
 from pgproof.rules.checking import Checked, Unchecked, check, questions_of
 from pgproof.rules.finding import SEVERITIES, Confidence, Finding, ObjectRef
@@ -18,6 +20,9 @@ from pgproof.score import Score, score
 
 _CONFIDENCES: tuple[Confidence, ...] = ("measured", "exact", "plan", "catalog", "sample")
 """Surest first, among findings of one severity."""
+
+INTERRUPTED = "the audit was interrupted before it was asked"
+"""Why a question has no answer where somebody stopped the questions: it goes wherever the facts go."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,7 @@ class Known:
     fingerprint: str
     rule: str
     message: str
+    objects: tuple[ObjectRef, ...]
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ class Audit:
         facts: that were examined, of the chosen schemas.
         rules: that ran.
         findings: worst first; suppressed ones are not among them.
-        fixed: findings of the baseline that are gone.
+        fixed: findings of the baseline that are gone, of what was looked at again.
         not_checked: what rules could not look at.
         complaints: about the configuration itself: suppressions that are unused, expired or name no rule.
         check_seconds: the rules took.
@@ -99,6 +105,11 @@ class Audit:
     score: Score
     complaints: tuple[str, ...]
     check_seconds: float
+
+    @property
+    def partial(self) -> bool:
+        """Whether somebody stopped the questions; what they would have told is not checked."""
+        return any(answer.refused == INTERRUPTED for answer in self.facts.answers)
 
 
 def gather(
@@ -118,10 +129,42 @@ def gather(
         progress: told after each question how many of how many are done.
 
     Raises:
-        psycopg.Error: the connection was lost, or the server refuses what every role may read.
+        PgproofError: the connection was lost, or the server refuses what every role may read.
     """
     facts = read_facts(connection, reading)
-    return facts.with_answers(collect_answers(connection, facts, questions_of(rules, facts), collecting, progress))
+    return facts.with_answers(tuple(ask(connection, facts, questions_of(rules, facts), collecting, progress)))
+
+
+def ask(
+    connection: Connection,
+    facts: Facts,
+    questions: Sequence[Question],
+    collecting: CollectOptions | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Iterator[Answer]:
+    """Yield the answers to questions, table by table, so that whoever is interrupted keeps those there are.
+
+    Args:
+        connection: outside a transaction; nothing is written over it.
+        facts: of the same database.
+        questions: each of them once.
+        collecting: how far a question may go.
+        progress: told after each question how many of how many are done.
+
+    Raises:
+        PgproofError: the connection was lost.
+    """
+    by_table: dict[object, list[Question]] = defaultdict(list)
+    for question in questions:
+        by_table[question if isinstance(question, PlanOf) else question.table].append(question)
+    done = 0
+
+    def told(answered: int, _: int) -> None:
+        progress(done + answered, len(questions))
+
+    for together in by_table.values():
+        yield from collect_answers(connection, facts, together, collecting, told)
+        done += len(together)
 
 
 def examine(facts: Facts, rules: Sequence[Rule], options: AuditOptions) -> Audit:
@@ -146,10 +189,14 @@ def examine(facts: Facts, rules: Sequence[Rule], options: AuditOptions) -> Audit
         findings=tuple(sorted(kept, key=_rank)),
         known=known,
         suppressed=suppressed,
-        fixed=tuple(each for each in options.baseline or () if each.fingerprint not in present),
+        fixed=tuple(
+            each
+            for each in options.baseline or ()
+            if each.fingerprint not in present and _looked_at_again(each, chosen, options.schemas, checked)
+        ),
         not_checked=checked.not_checked,
         score=score(kept, chosen, checked.not_checked, looked_at),
-        complaints=tuple(_complaints(options, rules, used)),
+        complaints=tuple(_complaints(options, rules, chosen, checked, used)),
         check_seconds=seconds,
     )
 
@@ -199,12 +246,12 @@ def _suppress(
 ) -> tuple[tuple[Finding, ...], tuple[Suppressed, ...], set[Suppression]]:
     kept, suppressed, used = [], [], set()
     for finding in findings:
-        matching = next((each for each in options.suppressions if _covers(each, finding, options.today)), None)
-        if matching is None:
-            kept.append(finding)
+        matching = [each for each in options.suppressions if _covers(each, finding, options.today)]
+        if matching:
+            used.update(matching)
+            suppressed.append(Suppressed(finding, matching[0]))
         else:
-            used.add(matching)
-            suppressed.append(Suppressed(finding, matching))
+            kept.append(finding)
     return tuple(kept), tuple(suppressed), used
 
 
@@ -213,22 +260,57 @@ def _covers(suppression: Suppression, finding: Finding, today: date) -> bool:
         return False
     if suppression.until is not None and suppression.until < today:
         return False
-    return all(
-        any(fnmatch.fnmatchcase(name, suppression.objects) for name in object_names(subject))
-        for subject in finding.objects
+    return all(_matches(suppression, subject) for subject in finding.objects)
+
+
+def _matches(suppression: Suppression, subject: ObjectRef) -> bool:
+    return any(fnmatch.fnmatchcase(name, suppression.objects) for name in object_names(subject))
+
+
+def _looked_at_again(known: Known, chosen: Iterable[Rule], schemas: Sequence[str], checked: Checked) -> bool:
+    """Whether the absence of a finding means that it was mended: its rule ran, and could check its objects."""
+    if known.rule not in {rule.code for rule in chosen}:
+        return False
+    if schemas and not all(each.schema in schemas for each in known.objects):
+        return False
+    relations = {(each.schema, each.table or each.name) for each in known.objects}
+    unchecked = [each.detail.objects for each in checked.not_checked if each.rule == known.rule]
+    return not any(
+        not objects or any((each.schema, each.table or each.name) in relations for each in objects)
+        for objects in unchecked
     )
 
 
-def _complaints(options: AuditOptions, rules: Sequence[Rule], used: set[Suppression]) -> Iterable[str]:
-    names = {name for rule in rules for name in (rule.code, rule.metadata.slug)}
+def _complaints(
+    options: AuditOptions,
+    rules: Sequence[Rule],
+    chosen: Sequence[Rule],
+    checked: Checked,
+    used: set[Suppression],
+) -> Iterable[str]:
+    codes = {name: rule.code for rule in rules for name in (rule.code, rule.metadata.slug)}
     for each in options.suppressions:
         what = f"The suppression of {each.rule} on {each.objects}"
-        if each.rule not in names:
-            yield f"{what} names no rule: see pgproof rules"
+        if each.rule not in codes:
+            yield f"{what} names no rule: pgproof rules lists them"
         elif each.until is not None and each.until < options.today:
             yield f"{what} ended on {each.until}: renew it with a reason, or mend what it hid"
-        elif each not in used:
+        elif (
+            each not in used
+            and not options.schemas
+            and codes[each.rule] in {rule.code for rule in chosen}
+            and not _hidden(each, codes[each.rule], checked)
+        ):
             yield f"{what} covers nothing any more: remove it"
+
+
+def _hidden(suppression: Suppression, code: str, checked: Checked) -> bool:
+    """Whether what a suppression covers may be there all the same, since its rule could not look."""
+    return any(
+        each.rule == code
+        and (not each.detail.objects or any(_matches(suppression, subject) for subject in each.detail.objects))
+        for each in checked.not_checked
+    )
 
 
 def _rank(finding: Finding) -> tuple[int, int, str, str]:

@@ -1,85 +1,53 @@
-"""The command `pgproof`: parses, calls, renders."""
+"""The command `pgproof`: runs what was asked for; a failure is one line on standard error and an exit code."""
 
 from __future__ import annotations
 
+import os
 import sys
-from datetime import date
-from enum import StrEnum
-from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from pgproof.errors import PgproofError
 
-FOUND, WRONG_USAGE, COULD_NOT_RUN, INTERRUPTED = 1, 2, 3, 130
-
-app = typer.Typer(
-    help="Says what is wrong with a PostgreSQL database, with evidence, and proves that what mends it works.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
-
-class Format(StrEnum):
-    """How an audit is written."""
-
-    TTY = "tty"
-    JSON = "json"
-
-
-@app.command()
-def audit(
-    source: Annotated[str, typer.Argument(help="A libpq or SQLAlchemy URL, or a snapshot file.")],
-    output_format: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.TTY,
-) -> None:
-    """Say what is wrong with a database: ranked, with evidence and a score."""
-    import psycopg
-    from rich.console import Console
-
-    from pgproof.audit import AuditOptions, examine
-    from pgproof.facts.collect import collect_answers
-    from pgproof.facts.read import read_facts
-    from pgproof.facts.snapshot import from_json
-    from pgproof.report.document import adapter, document
-    from pgproof.report.tty import WIDTH, print_audit
-    from pgproof.rules.checking import questions_of
-    from pgproof.rules.discovery import all_rules
-
-    rules = all_rules()
-    if Path(source).is_file():
-        facts = from_json(Path(source).read_bytes(), source)
-    else:
-        with psycopg.connect(source, autocommit=True) as connection:
-            facts = read_facts(connection)
-            facts = facts.with_answers(collect_answers(connection, facts, questions_of(rules, facts)))
-    examined = examine(facts, rules, AuditOptions(today=date.today()))
-    made = document(examined, options={}, timing={}, versions={})
-    if output_format is Format.JSON:
-        sys.stdout.buffer.write(adapter().dump_json(made, indent=2) + b"\n")
-        return
-    print_audit(
-        made, Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH), show_sql=False, verbose=False
-    )
-
-
-@app.command()
-def rules() -> None:
-    """List the rules."""
-    from pgproof.rules.discovery import all_rules
-
-    for rule in all_rules():
-        typer.echo(f"{rule.code:6} {rule.metadata.severity:9} {rule.metadata.slug}")
+WRONG_USAGE, COULD_NOT_RUN, INTERRUPTED = 2, 3, 130
 
 
 def main() -> None:
-    """Run the command; a failure is one line on standard error and an exit code."""
+    """Run the command and end the process with its exit code."""
     try:
-        app(standalone_mode=True)
-    except PgproofError as error:
-        typer.echo(f"pgproof: {error}", err=True)
-        sys.exit(COULD_NOT_RUN)
+        _tolerate_any_encoding()
+        # Imported here, so that an interrupt while Python still loads is one line too.
+        from pgproof.commands.app import app
+
+        app()
     except KeyboardInterrupt:
-        typer.echo("pgproof: interrupted", err=True)
-        sys.exit(INTERRUPTED)
+        sys.exit(_fail("interrupted", INTERRUPTED))
+    except PgproofError as error:
+        sys.exit(_fail(str(error), _code_of(error)))
+    except Exception as error:
+        if "PGPROOF_TRACEBACK" in os.environ:
+            raise
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        advice = (
+            "this is a fault of pgproof: please report it with what PGPROOF_TRACEBACK=1 prints, and a snapshot "
+            "(pgproof snapshot) where one can be made"
+        )
+        sys.exit(_fail(f"{what}; {advice}", COULD_NOT_RUN))
+
+
+def _code_of(error: PgproofError) -> int:
+    from pgproof.settings import ConfigurationError
+
+    return WRONG_USAGE if isinstance(error, ConfigurationError) else COULD_NOT_RUN
+
+
+def _fail(message: str, code: int) -> int:
+    from pgproof.report.text import printable
+
+    sys.stderr.write(f"pgproof: {printable(message)}\n")
+    return code
+
+
+def _tolerate_any_encoding() -> None:
+    """A terminal of another encoding shows the escape of what it cannot show, rather than ending the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")

@@ -5,10 +5,11 @@ Consumers ignore unknown keys; additions keep the version.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import TypeAdapter
 
@@ -17,7 +18,7 @@ from pgproof.remedy.operation import Operation
 from pgproof.rules.finding import Confidence, Evidence, Finding, ObjectRef, Remedy, Severity
 from pgproof.score import Score
 
-VERSION = 1
+VERSION: Literal[1] = 1
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ class Document:
         timing: seconds by stage.
     """
 
-    version: int
+    version: Literal[1]
     database: DatabaseDocument
     inputs: InputsDocument
     score: Score
@@ -154,9 +155,15 @@ def adapter() -> TypeAdapter[Document]:
     return TypeAdapter(Document)
 
 
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of findings.json, which ships with the package."""
-    return adapter().json_schema(mode="serialization")
+def to_json(document: Document) -> str:
+    """Return a document as findings.json holds it."""
+    return adapter().dump_json(document, indent=2).decode() + "\n"
+
+
+def json_schema() -> str:
+    """Return the JSON Schema of findings.json, as schemas/findings.schema.json ships it."""
+    schema = adapter().json_schema(mode="serialization")
+    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
 
 
 def document(audit: Audit, *, options: dict[str, str], timing: dict[str, float], versions: dict[str, str]) -> Document:
@@ -201,7 +208,7 @@ def document(audit: Audit, *, options: dict[str, str], timing: dict[str, float],
             NotCheckedDocument(each.rule, each.detail.needs, each.detail.objects) for each in audit.not_checked
         ),
         complaints=audit.complaints,
-        partial=False,
+        partial=audit.partial,
         timing={**timing, "rules": audit.check_seconds},
     )
 

@@ -1,11 +1,11 @@
-"""The audit for a terminal: the worst first and in full, then the rest by rule, the score and what was not checked."""
+"""The audit for a terminal: the worst rules first and in full, then the others, the score and what was not checked."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
@@ -14,9 +14,10 @@ from pgproof.report.text import printable, printable_lines
 from pgproof.rules.finding import SEVERITIES, ObjectRef
 
 WIDTH = 100
-"""Columns where the output is not a terminal: a line that people still read at a glance."""
+"""Columns at most, and where the output is not a terminal: a line that people still read at a glance."""
 IN_FULL = 5
 _MOST_OBJECTS = 6
+_MOST_REASONS = 10
 _STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
 
 
@@ -26,117 +27,156 @@ def print_audit(document: Document, console: Console, *, show_sql: bool, verbose
     Args:
         document: the audit.
         console: where to; its markup is never applied to names from the database.
-        show_sql: with the SQL of each remedy, forward and back.
+        show_sql: with the SQL of each remedy, forward and back, and of the evidence.
         verbose: every finding in full, and every object.
     """
-    console.print(_heading(document))
-    worst = document.findings if verbose else document.findings[:IN_FULL]
-    for number, finding in enumerate(worst, 1):
-        console.print()
-        console.print(_in_full(number, finding, show_sql=show_sql, verbose=verbose))
-    rest = document.findings[len(worst) :]
-    if rest:
-        console.print()
-        console.print(Text("The other findings, by rule", style="bold"))
-        console.print(_by_rule(rest))
-    console.print()
-    console.print(_ending(document, verbose=verbose))
+    for line, indent in _lines(document, show_sql=show_sql, verbose=verbose):
+        console.print(Padding(line, (0, 0, 0, indent)), width=min(console.width, WIDTH))
 
 
-def _heading(document: Document) -> RenderableType:
+_Lines = Iterator[tuple[Text, int]]
+"""Texts to wrap, each with the columns it is indented by."""
+
+
+def _lines(document: Document, *, show_sql: bool, verbose: bool) -> _Lines:
+    yield from _heading(document)
+    groups = list(_by_rule(document.findings))
+    in_full = len(groups) if verbose else IN_FULL
+    for number, group in enumerate(groups[:in_full], 1):
+        yield Text(), 0
+        yield from _in_full(number, group, show_sql=show_sql, verbose=verbose)
+    if groups[in_full:]:
+        yield Text(), 0
+        yield Text("The other findings, by rule", style="bold"), 0
+        for group in groups[in_full:]:
+            yield from _in_short(group)
+    if document.findings:
+        yield Text(), 0
+        yield from _by_family(document.findings)
+    yield Text(), 0
+    yield from _score(document)
+    yield from _ending(document, verbose=verbose)
+
+
+def _heading(document: Document) -> _Lines:
     database = document.database
-    counts = Counter(finding.severity for finding in document.findings)
-    listed = ", ".join(f"{counts[severity]} {severity}" for severity in SEVERITIES if counts[severity])
+    yield Text(f"{printable(database.name)}: {_counted(document.findings) or 'no findings'}", style="bold"), 0
     size = "" if database.size_bytes is None else f", {_bytes(database.size_bytes)}"
-    lines = [
-        Text(f"{printable(database.name)}: {listed or 'no findings'}", style="bold"),
-        Text(f"PostgreSQL {printable(database.server_version)}, {database.tables} tables{size}", style="dim"),
-    ]
+    yield Text(f"PostgreSQL {printable(database.server_version)}, {database.tables} tables{size}", style="dim"), 0
     if document.partial:
-        lines.append(Text("Interrupted: questions to the data were left unanswered, so this is a part.", style="red"))
+        yield Text("Interrupted: questions to the data were left unanswered, so this is a part.", style="red"), 0
     known = sum(finding.baseline == "known" for finding in document.findings)
     if known or document.fixed:
         new = len(document.findings) - known
-        lines.append(Text(f"Against the baseline: {new} new, {known} known, {len(document.fixed)} fixed"))
-    return Group(*lines)
+        yield Text(f"Against the baseline: {new} new, {known} known, {len(document.fixed)} fixed"), 0
 
 
-def _in_full(number: int, finding: FindingDocument, *, show_sql: bool, verbose: bool) -> RenderableType:
-    title = Text.assemble(
-        (f"{number}. {finding.severity} ", _STYLES[finding.severity]), printable(finding.message), style="bold"
-    )
-    body: list[RenderableType] = [Text(printable(finding.consequence))]
-    if finding.remedy is not None:
-        body.append(Text(f"Do: {printable(finding.remedy.summary)}"))
-        if show_sql:
-            for operation in finding.remedy.operations:
-                body += [Text(f"  {printable_lines(statement)};") for statement in operation.forward_sql]
-                body += [
-                    Text(f"  -- back: {printable_lines(statement)};", style="dim")
-                    for statement in operation.reverse_sql
-                ]
-    for evidence in finding.evidence if verbose else finding.evidence[:1]:
-        body.append(Text(f"Seen: {printable(evidence.result)}", style="dim"))
-        if show_sql:
-            body.append(Text(f"  {printable_lines(evidence.statement)}", style="dim"))
-    mark = ", known" if finding.baseline == "known" else ""
-    body.append(
-        Text(f"{finding.rule} {finding.slug}, {finding.confidence}{mark}, {finding.fingerprint[:12]}", style="dim")
-    )
-    return Group(title, Padding(Group(*body), (0, 0, 0, 3)))
-
-
-def _by_rule(findings: Iterable[FindingDocument]) -> RenderableType:
-    grouped: dict[str, list[FindingDocument]] = defaultdict(list)
+def _by_rule(findings: Iterable[FindingDocument]) -> Iterator[Sequence[FindingDocument]]:
+    """The findings of each rule together, in the order of the worst of each."""
+    groups: dict[str, list[FindingDocument]] = defaultdict(list)
     for finding in findings:
-        grouped[finding.rule].append(finding)
-    lines: list[RenderableType] = []
-    for rule, group in grouped.items():
-        worst = min(group, key=lambda each: SEVERITIES.index(each.severity))
-        title = Text.assemble((f"{worst.severity:8} ", _STYLES[worst.severity]), f"{rule} {worst.slug}: {len(group)}")
-        names = [printable(object_label(finding.objects[0])) for finding in group if finding.objects]
-        shown = ", ".join(names[:_MOST_OBJECTS]) + (
-            f" and {len(names) - _MOST_OBJECTS} more" if len(names) > _MOST_OBJECTS else ""
-        )
-        lines += [title, Padding(Text(shown, style="dim"), (0, 0, 0, 9))]
-    return Group(*lines)
+        groups[finding.rule].append(finding)
+    yield from groups.values()
 
 
-def _ending(document: Document, *, verbose: bool) -> RenderableType:
-    score = document.score
-    lines: list[RenderableType] = []
-    if score.total is None:
-        lines.append(Text(f"Score: none, since only {score.coverage:.0%} could be covered", style="bold"))
-    else:
-        lines.append(Text(f"Score: {score.total:.0f} of 100, {score.coverage:.0%} covered", style="bold"))
-    parts = [
-        f"{name} {'not examined' if each.score is None else f'{each.score:.0f}'}"
-        for name, each in score.categories.items()
-    ]
-    lines.append(Text("  " + ", ".join(parts)))
-    if document.not_checked:
-        lines.append(Text("Not checked", style="bold"))
-        lines += [Text(f"  {line}") for line in _not_checked(document.not_checked, verbose=verbose)]
-    if document.suppressed:
-        lines.append(Text(f"Suppressed: {len(document.suppressed)} with a reason"))
-    lines += [Text(printable(complaint), style="yellow") for complaint in document.complaints]
-    lines.append(
-        Text("pgproof explain CODE says more of a rule; --show-sql shows the SQL, -v everything.", style="dim")
+def _in_full(number: int, group: Sequence[FindingDocument], *, show_sql: bool, verbose: bool) -> _Lines:
+    worst, *others = group
+    yield (
+        Text.assemble(
+            (f"{number}. {worst.severity} ", _STYLES[worst.severity]), printable(worst.message), style="bold"
+        ),
+        0,
     )
-    return Group(*lines)
+    yield from _finding(worst, show_sql=show_sql, verbose=verbose)
+    if verbose:
+        for finding in others:
+            yield Text.assemble((f"{finding.severity} ", _STYLES[finding.severity]), printable(finding.message)), 3
+            yield from _finding(finding, show_sql=show_sql, verbose=True)
+    elif others:
+        yield Text(f"And {len(others)} more of this rule ({_counted(others)}): {_names(others)}"), 3
 
 
-def _not_checked(entries: Iterable[NotCheckedDocument], *, verbose: bool) -> Iterable[str]:
+def _finding(finding: FindingDocument, *, show_sql: bool, verbose: bool) -> _Lines:
+    yield Text(printable(finding.consequence)), 3
+    if finding.remedy is not None:
+        yield Text(f"Do: {printable(finding.remedy.summary)}"), 3
+        for operation in finding.remedy.operations if show_sql else ():
+            for statement in operation.forward_sql:
+                yield Text(f"{printable_lines(statement)};"), 5
+            for statement in operation.reverse_sql:
+                yield Text(f"-- back: {printable_lines(statement)};", style="dim"), 5
+    for evidence in finding.evidence if verbose else finding.evidence[:1]:
+        yield Text(f"Seen: {printable(evidence.result)}", style="dim"), 3
+        if show_sql:
+            yield Text(printable_lines(evidence.statement), style="dim"), 5
+    known = ", known" if finding.baseline == "known" else ""
+    mark = f"{finding.rule} {finding.slug}, {finding.confidence}{known}, {finding.fingerprint[:12]}"
+    yield Text(mark, style="dim"), 3
+
+
+def _in_short(group: Sequence[FindingDocument]) -> _Lines:
+    worst = group[0]
+    title = (f"{worst.severity:8} ", _STYLES[worst.severity])
+    yield Text.assemble(title, f"{worst.rule} {worst.slug}: {len(group)}"), 0
+    yield Text(_names(group), style="dim"), 9
+
+
+def _by_family(findings: Iterable[FindingDocument]) -> _Lines:
+    families: dict[str, list[FindingDocument]] = defaultdict(list)
+    for finding in findings:
+        families[finding.family].append(finding)
+    yield Text("By family", style="bold"), 0
+    for family in sorted(families):
+        yield Text(f"{family:14} {_counted(families[family])}"), 2
+
+
+def _score(document: Document) -> _Lines:
+    score = document.score
+    if score.total is None:
+        yield Text(f"Score: none, since only {score.coverage:.0%} is covered", style="bold"), 0
+    else:
+        yield Text(f"Score: {score.total:.0f} of 100, {score.coverage:.0%} covered", style="bold"), 0
+    for name, each in score.categories.items():
+        told = "not examined" if each.score is None else f"{each.score:3.0f} of 100, {each.coverage:4.0%} covered"
+        yield Text(f"{name:14} {told}"), 2
+
+
+def _ending(document: Document, *, verbose: bool) -> _Lines:
+    if document.not_checked:
+        yield Text(), 0
+        yield Text("Not checked, and what it needs", style="bold"), 0
+        for line in _not_checked(document.not_checked, verbose=verbose):
+            yield Text(line), 2
+    yield Text(), 0
+    if document.suppressed:
+        yield Text(f"Suppressed with a reason: {len(document.suppressed)}"), 0
+    for complaint in document.complaints:
+        yield Text(printable(complaint), style="yellow"), 0
+    yield Text("pgproof explain CODE says more of a rule; --show-sql shows the SQL, -v everything.", style="dim"), 0
+
+
+def _not_checked(entries: Iterable[NotCheckedDocument], *, verbose: bool) -> Iterator[str]:
     grouped: dict[str, dict[str, int]] = defaultdict(dict)
     for entry in entries:
         rules = grouped[entry.needs]
         rules[entry.rule] = rules.get(entry.rule, 0) + len(entry.objects)
     shown = list(grouped.items())
-    for needs, rules in shown if verbose else shown[:10]:
+    for needs, rules in shown if verbose else shown[:_MOST_REASONS]:
         listed = ", ".join(f"{rule} ({count} objects)" if count > 1 else rule for rule, count in rules.items())
         yield f"{listed}: {printable(needs)}"
-    if len(shown) > 10 and not verbose:
-        yield f"and {len(shown) - 10} more reasons: -v shows them"
+    if len(shown) > _MOST_REASONS and not verbose:
+        yield f"and {len(shown) - _MOST_REASONS} more reasons: -v shows them"
+
+
+def _counted(findings: Iterable[FindingDocument]) -> str:
+    counts = Counter(finding.severity for finding in findings)
+    return ", ".join(f"{counts[severity]} {severity}" for severity in SEVERITIES if counts[severity])
+
+
+def _names(findings: Iterable[FindingDocument]) -> str:
+    names = [printable(object_label(finding.objects[0])) for finding in findings if finding.objects]
+    left = len(names) - _MOST_OBJECTS
+    return ", ".join(names[:_MOST_OBJECTS]) + (f" and {left} more" if left > 0 else "")
 
 
 def object_label(subject: ObjectRef) -> str:

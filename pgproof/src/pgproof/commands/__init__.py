@@ -1,0 +1,1 @@
+"""What the commands do between their options and their output."""

@@ -1,0 +1,359 @@
+"""The commands with their options; each imports what it needs when it runs, so that help is there at once."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from pgproof.errors import PgproofError
+from pgproof.report.text import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pgproof.settings import Options
+
+_EXIT_CODES = """
+Exit codes: 0 clean; 1 findings at or above --fail-on, or a counter-example that shows nothing; 2 wrong usage;
+3 could not run, or with --require all something could not be checked; 130 interrupted.
+"""
+
+
+class _Commands(TyperGroup):
+    """Hands an interrupt on: typer by itself would end without a word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was chosen."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _say("interrupted")
+            raise typer.Exit(130) from None
+
+
+app = typer.Typer(
+    help="Says what is wrong with a PostgreSQL database, with evidence, and proves that what mends it works.",
+    epilog=_EXIT_CODES,
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Format(StrEnum):
+    """How an audit is written."""
+
+    TTY = "tty"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    SARIF = "sarif"
+    GITHUB = "github"
+
+
+class RulesFormat(StrEnum):
+    """How the rules are listed."""
+
+    TTY = "tty"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+class Data(StrEnum):
+    """How far questions to the data go."""
+
+    NONE = "none"
+    DEFAULT = "default"
+    EXACT = "exact"
+
+
+class FailOn(StrEnum):
+    """From which severity on a finding makes the exit code 1."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    NEVER = "never"
+
+
+class Require(StrEnum):
+    """Whether a rule that could not be checked makes the exit code 3."""
+
+    ALL = "all"
+    NONE = "none"
+
+
+Source = Annotated[
+    str,
+    typer.Argument(help="A libpq or SQLAlchemy URL, service=NAME, env:VARIABLE, or a snapshot file.", metavar="SOURCE"),
+]
+DataOption = Annotated[
+    Data | None,
+    typer.Option(
+        help="Questions to the data. none: ask nothing; default: count tables up to 1 GB and sample larger ones; "
+        "exact: count all, range by range."
+    ),
+]
+Timeout = Annotated[str | None, typer.Option(help="How long each question may take; 5s by default.", metavar="TIME")]
+Config = Annotated[Path | None, typer.Option(help="A configuration instead of the project's own.", metavar="FILE")]
+Schemas = Annotated[
+    list[str] | None, typer.Option("--schema", help="Look at this schema alone; can be repeated.", metavar="NAME")
+]
+Select = Annotated[
+    list[str] | None,
+    typer.Option(help="Families, codes or slugs to run, separated by commas; can be repeated.", metavar="CODES"),
+]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option(help="Families, codes or slugs to leave out, separated by commas; can be repeated.", metavar="CODES"),
+]
+NewFile = Annotated[Path, typer.Option(help="The file to write; its owner alone can read it.", metavar="FILE")]
+Output = Annotated[
+    Path | None,
+    typer.Option(help="A file to write to instead of standard output; its owner alone can read it.", metavar="FILE"),
+]
+
+
+@app.command(epilog=_EXIT_CODES)
+def audit(
+    source: Source,
+    data: DataOption = None,
+    question_timeout: Timeout = None,
+    schema: Schemas = None,
+    select: Select = None,
+    ignore: Ignore = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Findings known from before; see pgproof baseline.", metavar="FILE")
+    ] = None,
+    config: Config = None,
+    fail_on: Annotated[
+        FailOn | None, typer.Option(help="Exit with 1 for a new finding from this severity on; high by default.")
+    ] = None,
+    require: Annotated[
+        Require | None,
+        typer.Option(help="all: exit with 3 where a rule at or above --fail-on could not be checked."),
+    ] = None,
+    output_format: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.TTY,
+    output: Output = None,
+    show_sql: Annotated[bool, typer.Option("--show-sql", help="Show the SQL of remedies and evidence.")] = False,
+    show_keys: Annotated[
+        bool,
+        typer.Option("--show-keys", help="Allow keys of rows in evidence. No rule needs any yet: all is counts."),
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Every finding in full, and every object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no warnings.")] = False,
+) -> None:
+    """Say what is wrong with a database: ranked, with evidence and a score. It reads and never writes.
+
+    Ctrl-C during the questions to the data ends them: what was found so far is written, marked as partial.
+    """
+    from rich.console import Console
+
+    from pgproof.audit import examine
+    from pgproof.commands.choices import audit_options, exit_code, rules_of
+    from pgproof.commands.facts import gather_from, source_of
+    from pgproof.commands.output import refuse_unwritable, render, write
+    from pgproof.report.document import document
+    from pgproof.report.tty import print_audit
+    from pgproof.rules.discovery import all_rules
+
+    options = _options(
+        config,
+        data=data,
+        question_timeout=question_timeout,
+        schema=schema,
+        select=select,
+        ignore=ignore,
+        baseline=baseline,
+        fail_on=fail_on,
+        require=require,
+    )
+    looking = audit_options(options, date.today())
+    refuse_unwritable(output)
+    gathered = gather_from(source_of(source), rules_of(looking), options, _errors(quiet), keep_partial=True)
+    for warning in () if quiet else gathered.warnings:
+        _say(warning)
+    examined = examine(gathered.facts, all_rules(), looking)
+    made = document(
+        examined,
+        options={**_described(options), "show_keys": str(show_keys).lower()},
+        timing={"facts": gathered.seconds},
+        versions=_versions(),
+    )
+    if output_format is Format.TTY and output is None and sys.stdout.isatty():
+        print_audit(made, Console(highlight=False), show_sql=show_sql, verbose=verbose)
+    else:
+        write(render(made, examined.rules, output_format, show_sql=show_sql, verbose=verbose), output)
+    if examined.partial:
+        _say("interrupted: what was found until then is marked as partial")
+    raise typer.Exit(exit_code(examined, options))
+
+
+@app.command()
+def snapshot(
+    source: Source,
+    output: NewFile,
+    data: DataOption = None,
+    question_timeout: Timeout = None,
+    config: Config = None,
+) -> None:
+    """Write what is known about a database to a file; an audit of the file finds the same, without a server."""
+    from pgproof.commands.facts import gather_from, source_of
+    from pgproof.commands.output import refuse_unwritable, write
+    from pgproof.facts.snapshot import to_json
+    from pgproof.rules.discovery import all_rules
+
+    options = _options(config, data=data, question_timeout=question_timeout)
+    refuse_unwritable(output)
+    everything = options.model_copy(update={"schema_names": ()})
+    gathered = gather_from(source_of(source), all_rules(), everything, _errors())
+    write(to_json(gathered.facts).decode() + "\n", output)
+
+
+@app.command()
+def baseline(
+    source: Source,
+    output: NewFile,
+    data: DataOption = None,
+    question_timeout: Timeout = None,
+    schema: Schemas = None,
+    config: Config = None,
+) -> None:
+    """Write down the findings of today, so that `audit --baseline` tells new ones from known and fixed ones."""
+    from pgproof.audit import examine
+    from pgproof.commands.baseline import to_baseline
+    from pgproof.commands.choices import audit_options, rules_of
+    from pgproof.commands.facts import gather_from, source_of
+    from pgproof.commands.output import refuse_unwritable, write
+    from pgproof.rules.discovery import all_rules
+
+    options = _options(config, data=data, question_timeout=question_timeout, schema=schema)
+    # The baseline that the configuration names is what is being made: it need not be there yet.
+    looking = audit_options(options.model_copy(update={"baseline": None}), date.today())
+    refuse_unwritable(output)
+    gathered = gather_from(source_of(source), rules_of(looking), options, _errors())
+    write(to_baseline(examine(gathered.facts, all_rules(), looking)), output)
+
+
+@app.command(epilog=_EXIT_CODES)
+def reproduce(
+    source: Source,
+    fingerprint: Annotated[str, typer.Argument(help="Of a finding, or its first characters.", metavar="FINGERPRINT")],
+    data: DataOption = None,
+    question_timeout: Timeout = None,
+    config: Config = None,
+) -> None:
+    """Show a fault of integrity happening, on a scratch copy of the schema, as a script one can paste."""
+    from pgproof.audit import examine
+    from pgproof.commands.choices import FOUND, audit_options, rules_of
+    from pgproof.commands.facts import gather_from, server_source
+    from pgproof.commands.output import write
+    from pgproof.commands.reproduce import reproduce_on_copy
+    from pgproof.rules.discovery import all_rules
+
+    options = _options(config, data=data, question_timeout=question_timeout)
+    looking = replace(audit_options(options, date.today()), baseline=None)
+    server = server_source(source)
+    gathered = gather_from(server, rules_of(looking), options, _errors())
+    audited = examine(gathered.facts, all_rules(), looking)
+    reproduction = reproduce_on_copy(server, gathered.facts, audited, fingerprint)
+    write(reproduction.script() + "\n")
+    if not reproduction.shown:
+        raise typer.Exit(FOUND)
+
+
+@app.command()
+def rules(
+    output_format: Annotated[RulesFormat, typer.Option("--format", help="How to list them.")] = RulesFormat.TTY,
+) -> None:
+    """List every rule with its severity and what it needs."""
+    from pgproof.commands.explain import rules_as_json, rules_as_markdown, rules_as_text
+    from pgproof.commands.output import write
+    from pgproof.rules.discovery import all_rules
+
+    forms = {
+        RulesFormat.TTY: rules_as_text,
+        RulesFormat.JSON: rules_as_json,
+        RulesFormat.MARKDOWN: rules_as_markdown,
+    }
+    write(forms[output_format](all_rules()))
+
+
+@app.command()
+def explain(
+    rule: Annotated[str, typer.Argument(help="A code such as INT22, or a slug.", metavar="CODE|SLUG")],
+) -> None:
+    """Say what a rule finds, why it matters, what to do, and when to ignore it, with examples."""
+    from pgproof.commands.explain import find_rule, page
+    from pgproof.commands.output import write
+    from pgproof.rules.discovery import all_rules
+
+    write(page(find_rule(all_rules(), rule)))
+
+
+@app.command()
+def grants() -> None:
+    """Print the SQL of a role that may read what an audit needs, and nothing else."""
+    from pgproof.commands.grants import GRANTS
+    from pgproof.commands.output import write
+
+    write(GRANTS)
+
+
+@app.command()
+def init() -> None:
+    """Write pgproof.toml to the current directory, with every option explained."""
+    from pgproof.commands.init import write_template
+
+    write_template(_here())
+    _say("wrote pgproof.toml")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"pgproof: {printable(text)}\n")
+
+
+def _errors(quiet: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, quiet=quiet)
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:
+        raise PgproofError("the current directory is gone: change to one that is there") from None
+
+
+def _options(config: Path | None, **given: Any) -> Options:
+    """The options of the run; of what the command line says, several selections are one list."""
+    from pgproof.settings import load_options
+
+    for name in ("select", "ignore"):
+        if given.get(name) is not None:
+            given[name] = ",".join(given[name])
+    return load_options(config, _here(), {**given, "schema": tuple(given.get("schema") or ())})
+
+
+def _described(options: Options) -> dict[str, str]:
+    return {
+        name: ", ".join(value) if isinstance(value, list) else str(value)
+        for name, value in options.model_dump(mode="json", exclude={"suppress"}, by_alias=True).items()
+        if value not in (None, [])
+    }
+
+
+def _versions() -> dict[str, str]:
+    import platform
+    from importlib.metadata import version
+
+    return {"pgproof": version("pgproof"), "python": platform.python_version()}
