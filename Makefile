@@ -6,7 +6,7 @@ SCALE ?= small
 BENCH ?= 100k
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench system-packages wheels clean
+.PHONY: help setup demo test lint bench kills mutation system-packages wheels clean
 
 help: ## explain the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,12 @@ lint: $(VENV)/.installed ## ruff, mypy --strict and import-linter
 
 bench: $(VENV)/.installed ## measure the numbers of the README into benchmarks/results/ (BENCH=small|100k|1m)
 	@$(BIN)/python -m benchmarks --scale $(BENCH)
+
+kills: $(VENV)/.installed ## kill every migration at every statement in both ways on every server; the tests share them out
+	@EVERY_KILL=1 $(BIN)/python -m pytest -n 2 --dist worksteal intowork/tests/migrations/test_kills.py
+
+mutation: $(VENV)/.installed ## the mutation score of the audit's rules, into benchmarks/results/mutation.md
+	@$(BIN)/python -m benchmarks.mutation
 
 system-packages: ## install the Debian packages of the optional tests (pgbouncer); asks for root
 	@$(if $(filter 0,$(shell id -u)),,sudo) sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends pgbouncer openssl'
