@@ -186,8 +186,8 @@ def table(scores: list[RuleScore]) -> str:
         "# Mutation score of the rules",
         "",
         f"{killed} of {total} mutants noticed ({killed / total:.1%}). A mutant is a rule with one condition forced "
-        "true or false, one operand or filter deleted, one comparison moved or inverted, or any and all exchanged; it is "
-        "noticed if one of the rule's own examples is judged otherwise.",
+        "true or false, one operand or filter deleted, one comparison moved or inverted, or any and all exchanged; it "
+        "is noticed if one of the rule's own examples is judged otherwise.",
         "",
         "| rule | mutants | noticed | not noticed |",
         "|---|---:|---:|---|",

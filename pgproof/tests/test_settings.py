@@ -116,10 +116,10 @@ def test_what_is_wrong_is_said_with_file_and_key(project: Path, text: str, says:
 def test_what_is_wrong_in_the_environment_or_on_the_command_line_is_said_with_its_name(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ConfigurationError, match="^--question-timeout give a number with a unit"):
+    with pytest.raises(ConfigurationError, match=r"^--question-timeout give a number with a unit"):
         load_options(None, project, {"question_timeout": "soon"})
     monkeypatch.setenv("PGPROOF_REQUIRE", "some")
-    with pytest.raises(ConfigurationError, match="^PGPROOF_REQUIRE Input should be 'all' or 'none'"):
+    with pytest.raises(ConfigurationError, match=r"^PGPROOF_REQUIRE Input should be 'all' or 'none'"):
         load_options(None, project, {})
 
 

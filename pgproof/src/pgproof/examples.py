@@ -14,6 +14,7 @@ from pgproof.facts.collect import collect_answers
 from pgproof.facts.model import Facts
 from pgproof.facts.read import ReadOptions, read_facts
 from pgproof.proof.fingerprint import read_fingerprint
+from pgproof.remedy.operation import Operation
 from pgproof.rules.checking import Checked, check, questions_of
 from pgproof.rules.finding import Finding
 from pgproof.rules.rule import Example, Rule
@@ -121,12 +122,16 @@ def judge(rule: Rule, server: Server, every: tuple[Rule, ...]) -> None:
     for group in groups:
         with placed_examples(server, group) as (connection, placed):
             facts = facts_of(connection)
+            mendable = []
             for each in placed:
+                bad = each.example in rule.bad
                 found = examined(connection, each, (rule,), facts).findings
-                check_findings(each, each.example in rule.bad, found)
-                if each.example in rule.bad:
-                    # Every rule asks its questions twice here, so one of the two schemas has to do.
-                    _check_remedy(connection, each, rule, found, () if each.odd else every)
+                check_findings(each, bad, found)
+                operations = _operations(found)
+                if bad and operations:
+                    mendable.append((each, operations))
+            if mendable:
+                _check_remedies(connection, rule, mendable, facts, every)
 
 
 def check_findings(placed: Placed, bad: bool, found: tuple[Finding, ...]) -> None:
@@ -163,29 +168,48 @@ def check_findings(placed: Placed, bad: bool, found: tuple[Finding, ...]) -> Non
     assert len({finding.fingerprint for finding in found}) == len(found), example.name
 
 
-def _check_remedy(
-    connection: Connection, placed: Placed, rule: Rule, found: tuple[Finding, ...], every: tuple[Rule, ...]
+def _operations(found: tuple[Finding, ...]) -> tuple[Operation, ...]:
+    """The operations that mend an example as a whole; none where people have to do something too."""
+    if any(finding.remedy is None or not finding.remedy.operations for finding in found):
+        return ()
+    return tuple(operation for finding in found if finding.remedy for operation in finding.remedy.operations)
+
+
+def _check_remedies(
+    connection: Connection,
+    rule: Rule,
+    mendable: list[tuple[Placed, tuple[Operation, ...]]],
+    facts: Facts,
+    every: tuple[Rule, ...],
 ) -> None:
-    """Its operations leave no finding of the rule and no new one of any, and their reverse restores the catalog."""
-    name = placed.example.name
-    operations = [
-        operation for finding in found if finding.remedy is not None for operation in finding.remedy.operations
-    ]
-    if not operations or any(not finding.remedy or not finding.remedy.operations for finding in found):
-        return
-    catalog, facts = read_fingerprint(connection), facts_of(connection)
-    before = {finding.fingerprint for finding in examined(connection, placed, every, facts).findings}
+    """Operations leave no finding of the rule and no new one of any, and their reverse restores the catalog.
+
+    Every example has a schema of its own, so all are mended before the catalog is read again: once, not once each.
+    """
+    catalog = read_fingerprint(connection)
+    # Every rule asks its questions twice here, so one of an example's two schemas has to do.
+    plain = [placed for placed, _ in mendable if not placed.odd]
+    before = {placed.schema: _fingerprints(connection, placed, every, facts) for placed in plain}
+    operations = [operation for _, each in mendable for operation in each]
     for operation in operations:
         for statement in operation.forward():
             connection.execute(statement.encode())
     mended = facts_of(connection)
-    assert not examined(connection, placed, (rule,), mended).findings, name
-    after = examined(connection, placed, every, mended).findings
-    new = {f"{finding.rule} {finding.message}" for finding in after if finding.fingerprint not in before}
-    assert not new, (name, new)
+    for placed, _ in mendable:
+        left = examined(connection, placed, (rule,), mended).findings
+        assert not left, (placed.example.name, [finding.message for finding in left])
+    for placed in plain:
+        after = _fingerprints(connection, placed, every, mended)
+        new = {text for fingerprint, text in after.items() if fingerprint not in before[placed.schema]}
+        assert not new, (placed.example.name, new)
     if all(operation.reversible for operation in operations):
         for operation in reversed(operations):
             for statement in operation.reverse():
                 connection.execute(statement.encode())
-        assert catalog.difference(read_fingerprint(connection)) == (), name
-        assert facts_of(connection).server.role_settings == facts.server.role_settings, name
+        assert catalog.difference(read_fingerprint(connection)) == (), [placed.example.name for placed, _ in mendable]
+        assert facts_of(connection).server.role_settings == facts.server.role_settings
+
+
+def _fingerprints(connection: Connection, placed: Placed, rules: tuple[Rule, ...], facts: Facts) -> dict[str, str]:
+    found = examined(connection, placed, rules, facts).findings
+    return {finding.fingerprint: f"{finding.rule} {finding.message}" for finding in found}

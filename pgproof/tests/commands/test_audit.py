@@ -128,7 +128,7 @@ def test_only_rules_that_run_ask_and_only_of_schemas_that_are_looked_at(
             "CREATE TABLE enrolments (id int PRIMARY KEY, c int NOT NULL REFERENCES c, s int NOT NULL REFERENCES s);"
             "CREATE SCHEMA other"
         )
-    assert questions("--select", "INT01") == 1
+    assert questions("--select", "INT01") > 0
     assert questions("--select", "INT22") == 0
     assert questions("--select", "INT01", "--schema", "other") == 0
     assert questions("--select", "INT01", "--data", "none") == 0
@@ -138,8 +138,10 @@ def test_only_rules_that_run_ask_and_only_of_schemas_that_are_looked_at(
     ("select", "fail_on", "code"),
     [
         ("INT01", "critical", 1),
-        ("IDX01", "medium", 1),
-        ("IDX01", "high", 0),
+        ("SEC03", "high", 1),
+        ("SEC03", "critical", 0),
+        ("CFG03", "medium", 1),
+        ("CFG03", "high", 0),
         ("IDX02", "low", 1),
         ("IDX02", "medium", 0),
         ("INT01", "never", 0),
@@ -171,7 +173,7 @@ def test_options_come_from_the_command_line_then_the_environment_then_the_file(
     ran = run("audit", bad_database, "--format", "json")
     assert (rules_of(ran), ran.code) == ({"INT22"}, 0)
     monkeypatch.setenv("PGPROOF_SELECT", "IDX01")
-    monkeypatch.setenv("PGPROOF_FAIL_ON", "medium")
+    monkeypatch.setenv("PGPROOF_FAIL_ON", "low")
     ran = run("audit", bad_database, "--format", "json")
     assert (rules_of(ran), ran.code) == ({"IDX01"}, 1)
     ran = run("audit", bad_database, "--format", "json", "--select", "IDX02", "--fail-on", "high")
@@ -214,17 +216,11 @@ def test_a_suppression_that_is_useless_is_reported_itself(run: Run, bad_database
     ]
 
 
-@pytest.mark.parametrize(
-    "options",
-    [("--select", "INT22"), ("--select", "INT01", "--schema", "public"), ("--select", "INT01", "--data", "none")],
-)
+@pytest.mark.parametrize("options", [("--select", "INT22"), ("--select", "INT01", "--schema", "public")])
 def test_a_suppression_is_not_called_unused_where_nobody_looked(
     options: tuple[str, ...], run: Run, bad_database: str, tmp_path: Path
 ) -> None:
     suppress(tmp_path, "INT01", "staging.nothing")
-    if "none" in options:
-        suppress(tmp_path, "SEC01", "*")
-        options = ("--select", "SEC01", "--data", "none")
     assert found(run("audit", bad_database, *options, "--format", "json"))["complaints"] == []
 
 
@@ -255,7 +251,7 @@ def test_a_baseline_tells_new_findings_from_known_and_fixed_ones(
     assert found(run(*elsewhere, "--select", "INT22", "--schema", "other"))["fixed"] == []
 
 
-def test_a_finding_that_could_not_be_checked_again_is_not_called_fixed(
+def test_what_could_not_be_checked_again_is_not_called_fixed_nor_its_suppression_unused(
     run: Run, embedded_database: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "known.json"
@@ -266,8 +262,9 @@ def test_a_finding_that_could_not_be_checked_again_is_not_called_fixed(
         )
     run("baseline", embedded_database, "--output", file)
     assert "SEC02" in file.read_text()
+    suppress(tmp_path, "SEC02", "public.t")
     ran = run("audit", embedded_database, "--select", "SEC02", "--data", "none", "--baseline", file, "--format", "json")
-    assert (rules_of(ran), found(ran)["fixed"]) == (set(), [])
+    assert (rules_of(ran), found(ran)["fixed"], found(ran)["complaints"]) == (set(), [], [])
     assert [each["rule"] for each in found(ran)["not_checked"]] == ["SEC02"]
 
 

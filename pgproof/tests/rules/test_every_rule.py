@@ -1,4 +1,4 @@
-"""What holds for every rule, by its own examples: bad ones are found, good ones are not, a remedy mends, and is undone."""
+"""What holds for every rule by its own examples: bad ones are found, good ones not, a remedy mends and is undone."""
 
 from __future__ import annotations
 

@@ -13,7 +13,6 @@ from sqlalchemy import URL, Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from intowork.database.capacity import LOOK_CONNECTIONS
 from intowork.database.engine import replica_engine
 from intowork.database.failures import explain_connection_failure
 from intowork.database.session_pool import SessionPool
@@ -123,7 +122,7 @@ class _Replica:
     def __init__(self, url: URL, settings: Settings) -> None:
         self._url = url
         self._settings = settings
-        self._pool = SessionPool(replica_engine(settings, url), settings, spare=LOOK_CONNECTIONS)
+        self._pool = SessionPool(replica_engine(settings, url), settings)
         self._looked_at = float("-inf")
         self._fit_until = float("-inf")
         self._unfit: str | None = None
@@ -153,7 +152,7 @@ class _Replica:
 
     async def dispose(self) -> None:
         if self._look is not None:
-            self._look.cancel()
+            # Cancelled on its way, it would leave a connection open; it ends by itself before long.
             await asyncio.wait([self._look])
         await self._pool.engine.dispose()
 

@@ -17,19 +17,28 @@ from intowork.database.waiting import ConnectionQueue
 from intowork.settings import Settings
 
 
+class _ReadOnlySession(Session):
+    """A session whose transactions refuse writes."""
+
+
+@event.listens_for(_ReadOnlySession, "after_begin")
+def _set_read_only(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
+    # SQLAlchemy's postgresql_readonly would leave READ WRITE behind, against default_transaction_read_only.
+    connection.execute(text("SET TRANSACTION READ ONLY"))
+
+
 class SessionPool:
     """The sessions of an engine, for the tasks of one event loop."""
 
-    def __init__(self, engine: AsyncEngine, settings: Settings, *, spare: int = 0) -> None:
+    def __init__(self, engine: AsyncEngine, settings: Settings) -> None:
         """Open the queue before the engine's pool.
 
         Args:
             engine: an engine with a pool.
             settings: how many may hold a connection and how many may wait for how long.
-            spare: connections of the pool beyond POOL_SIZE + MAX_OVERFLOW, which no session takes.
         """
         self.engine = engine
-        self._observer = PoolObserver(engine.sync_engine, max_overflow=settings.max_overflow + spare)
+        self._observer = PoolObserver(engine.sync_engine, max_overflow=settings.max_overflow)
         self._queue = ConnectionQueue(
             places=settings.pool_size + settings.max_overflow,
             max_waiting=settings.max_waiting,
@@ -50,9 +59,8 @@ class SessionPool:
             DatabaseUnavailable: there is no server, or the connection was lost.
         """
         await self._queue.enter()
-        session = AsyncSession(self.engine, expire_on_commit=False)
-        if read_only:
-            event.listen(session.sync_session, "after_begin", _set_read_only)
+        kind = _ReadOnlySession if read_only else Session
+        session = AsyncSession(self.engine, expire_on_commit=False, sync_session_class=kind)
         try:
             yield session
         except DBAPIError as error:
@@ -72,8 +80,3 @@ class SessionPool:
         self._queue.leave()
         if not closing.cancelled():
             closing.exception()
-
-
-def _set_read_only(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
-    # SQLAlchemy's postgresql_readonly would leave READ WRITE behind, against default_transaction_read_only.
-    connection.execute(text("SET TRANSACTION READ ONLY"))

@@ -298,12 +298,10 @@ class Table:
 
     @property
     def estimated_rows(self) -> int | None:
-        """Rows as the server estimates them, 0 where no page holds any; None if nobody has ever counted."""
-        if self.heap_bytes == 0 and self.kind == "table":
-            return 0
+        """Rows as the server estimates them, 0 where nobody counted but no page holds any; None if nobody knows."""
         live = self.statistics.live_rows if self.statistics else 0
         if self.reltuples < 0 and not live:
-            return None
+            return 0 if self.heap_bytes == 0 and self.kind == "table" else None
         return max(int(self.reltuples), live)
 
     @property
@@ -451,7 +449,7 @@ class Catalog:
 
     @cached_property
     def base_tables(self) -> tuple[Table, ...]:
-        """The project's plain and partitioned tables: without partitions, which their parent stands for, and quarantine."""
+        """The project's plain and partitioned tables, without quarantine and partitions, for which their parent stands."""
         return tuple(
             table
             for table in self.tables

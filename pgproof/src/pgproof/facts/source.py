@@ -31,6 +31,7 @@ _REMEDIES = (
     ("password authentication failed", "the password or user is wrong"),
     ("no password supplied", "a password is needed: put it into the URL, PGPASSWORD or ~/.pgpass"),
     ("no pg_hba.conf entry", "the server does not admit this user from here: allow it in pg_hba.conf"),
+    ("permission denied for database", "that user may not connect to it: GRANT CONNECT ON DATABASE"),
     ("does not support SSL", "the server offers no TLS: turn ssl on there, or ask for none with sslmode"),
     ("certificate", "the server's certificate was not accepted: check sslmode and sslrootcert"),
     ("too many clients|remaining connection slots|too many connections", "the server has no connection left"),

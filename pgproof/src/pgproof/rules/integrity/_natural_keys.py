@@ -20,7 +20,9 @@ _PROVIDER_ACCOUNT = re.compile(
     r"|sub"
 )
 _TOKEN = re.compile(r"((?!access|refresh|id_)[a-z]+_)*(token|session_key)(_(hash|digest|value))?")
-_EXPIRY = re.compile(r"(.*_)?(expires|expired|expiry|expiration|expire)(_.*)?|valid_(until|to)")
+_EXPIRY = re.compile(r"(?!lease_|lock_)(.*_)?(expires|expired|expiry|expiration|expire)(_.*)?|valid_(until|to)")
+_COMPARED_TOKEN = re.compile(r"(.*_)?(csrf|xsrf)(_.*)?")
+_PLACE = re.compile(r"(.*_)?(host(_?name)?|(host|server)_?address|port)")
 _EMAIL = re.compile(r"e_?mail(_address)?")
 _USERNAME = re.compile(r"user_?name|login(_name)?")
 _PASSWORD = re.compile(r"((encrypted|hashed|user|login)_)?(password|passwd|pwd)(_(hash|digest|hashed|encrypted))?")
@@ -103,14 +105,14 @@ def _of(table: Table) -> Iterator[NaturalKey]:
                     "An account of a provider that is linked twice leads to either row, and who signs in is chance.",
                     credential=True,
                 )
-        elif _TOKEN.fullmatch(name) and any(_EXPIRY.fullmatch(_normal(each.name)) for each in table.columns):
+        elif _TOKEN.fullmatch(name) and _expires(table) and not _is_compared(table, name):
             yield NaturalKey(
                 table,
                 (column.name,),
                 "One token opens several rows, and whose it opens is a matter of chance.",
                 credential=True,
             )
-        elif _USERNAME.fullmatch(name) and _has_password(table):
+        elif _USERNAME.fullmatch(name) and _has_password(table) and not _goes_elsewhere(table):
             yield NaturalKey(
                 table,
                 (column.name,),
@@ -153,6 +155,16 @@ def _has_password(table: Table) -> bool:
 
 def _expires(table: Table) -> bool:
     return any(_EXPIRY.fullmatch(_normal(column.name)) for column in table.columns)
+
+
+def _is_compared(table: Table, token: str) -> bool:
+    """Tell whether a token is held against the one of a row that was found by something else."""
+    return any(_COMPARED_TOKEN.fullmatch(name) for name in (_normal(table.name), token))
+
+
+def _goes_elsewhere(table: Table) -> bool:
+    """Tell whether a table keeps what signs us in at another server: several rows may use one account there."""
+    return any(_PLACE.fullmatch(_normal(column.name)) for column in table.columns)
 
 
 def _scope(table: Table) -> tuple[str, ...] | None:

@@ -7,9 +7,10 @@ What it finds:
     only where at least 100 rows have one and at most 1 % of them repeat. Also reported is a sign-in address that is
     unique as written, where rows show that its case is not always the same.
 
-    A unique rule that has the column in its key, even a partial or wider one, counts as a decision. A slug or code of
-    a table with one required parent is compared within that parent. Where a large part of the rows repeats, the name
-    means something else, and nothing is said.
+    The name and password of a row that also says at which host or port to use them sign in elsewhere, and a CSRF token
+    is held against that of a row found otherwise; neither is reported. A unique rule that has the column in its key,
+    even a partial or wider one, counts as a decision. A slug or code of a table with one required parent is compared
+    within that parent. Where a large part of the rows repeats, the name means something else, and nothing is said.
 
 Why it matters:
     Code that looks a row up by it takes the first of several. With credentials that is somebody else's account.
@@ -49,13 +50,10 @@ from pgproof.rules.integrity._keys import (
     tells,
 )
 from pgproof.rules.integrity._letter_case import differing_in_case, in_lower_case, unique_in_lower_case, with_capitals
-from pgproof.rules.integrity._natural_keys import (
-    NaturalKey,
-    natural_keys,
-    sign_in_addresses,
-)
+from pgproof.rules.integrity._natural_keys import NaturalKey, natural_keys, sign_in_addresses
 from pgproof.rules.reading import locked
 from pgproof.rules.rule import Example, Metadata
+from pgproof.rules.severity import lowered
 
 METADATA = Metadata(code="INT02", slug="natural-key-without-unique", severity="high", needs=("catalog", "data"))
 
@@ -106,6 +104,8 @@ def _finding(facts: Facts, key: NaturalKey, found: tuple[Answer, Counts] | None)
     table, listed = key.table, ", ".join(key.columns)
     empty = facts.counts(key.empty) if key.empty is not None else None
     severity: Severity = "high" if key.credential else "medium"
+    if found is not None and not found[1].rows_examined:
+        severity = lowered(severity)
     operations: tuple[Operation, ...] = ()
     summary = f"Make ({listed}) unique."
     if found is None:
@@ -164,7 +164,8 @@ _SEVERAL = """
 """
 
 BAD = (
-    Example("accounts of a provider", sql=_ACCOUNTS, objects=("accounts", "provider", "provider_account_id")),
+    Example("accounts of a provider, none yet", sql=_ACCOUNTS, objects=("accounts", "provider"), severity="medium"),
+    Example("accounts of a provider, one so far", sql=_ACCOUNTS + _LINKS.format("1, 1"), severity="high"),
     Example(
         "accounts of a provider, a fifth of them linked twice",
         sql=_ACCOUNTS + _LINKS.format("1, 80") + _LINKS.format("1, 20"),
@@ -303,6 +304,23 @@ GOOD = (
                                    oauth_access_token text, token_type text, expires_at int);
             CREATE TABLE words (id int PRIMARY KEY, document int, token text);
             CREATE TABLE quotas (id int PRIMARY KEY, token int, expires_at date);
+        """,
+    ),
+    Example(
+        "tokens that are held against those of a row found by something else, and of a row whose lease expires",
+        sql="""
+            CREATE TABLE csrf_token (id int PRIMARY KEY, client text UNIQUE, token text, expiration timestamptz);
+            CREATE TABLE forms (id int PRIMARY KEY, xsrf_token text, expires_at timestamptz);
+            CREATE TABLE jobs (id int PRIMARY KEY, token_hash text, lease_expires_at bigint);
+        """,
+        renamed=False,
+    ),
+    Example(
+        "names and passwords with which other servers are entered",
+        sql="""
+            CREATE TABLE connection (id int PRIMARY KEY, conn_id text UNIQUE, host text, login text, password text);
+            CREATE TABLE test_requests (id int PRIMARY KEY, port int, login text, password text);
+            CREATE TABLE ssh_tunnels (id int PRIMARY KEY, server_address text, username bytea, password bytea);
         """,
     ),
     Example(

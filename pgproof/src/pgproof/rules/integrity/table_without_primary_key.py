@@ -24,8 +24,7 @@ from collections.abc import Iterator
 
 from pgproof.facts.catalog import Index, Table
 from pgproof.facts.model import Facts
-from pgproof.remedy.constraints import AddPrimaryKey
-from pgproof.remedy.names import object_name, quoted
+from pgproof.remedy.names import quoted
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, table_ref
 from pgproof.rules.rule import Example, Metadata
 
@@ -51,12 +50,8 @@ def _finding(table: Table, candidate: Index | None) -> Finding:
     else:
         listed = ", ".join(columns)
         consequence = f"Rows are told apart by ({listed}) alone, which replication and ORMs do not take for the key."
-        remedy = Remedy(
-            f"Make ({listed}) the primary key.",
-            (AddPrimaryKey(table.schema, table.name, object_name("pk", table.name, columns), columns),)
-            if table.kind == "table"
-            else (),
-        )
+        # The unique rule would repeat the key, and a foreign key may lean on it: which of them goes is for people.
+        remedy = Remedy(f"Make ({listed}) the primary key, in place of {candidate.name}.")
     return METADATA.finding(
         objects=(table_ref(table),),
         message=f"{table.qualified_name} has no primary key",
@@ -91,16 +86,25 @@ def _identifying(table: Table) -> Index | None:
 
 
 BAD = (
-    Example("a table without any key", sql="CREATE TABLE events (at timestamptz, what text)", objects=("events",)),
+    Example(
+        "a table without any key",
+        sql="CREATE TABLE events (at timestamptz, what text)",
+        objects=("events",),
+        severity="medium",
+        says=("Equal rows",),
+    ),
     Example(
         "a unique index over columns that are all required could be the key",
         sql="CREATE TABLE rates (day date NOT NULL, currency text NOT NULL, rate numeric, UNIQUE (day, currency))",
         objects=("rates",),
+        severity="low",
+        says=("(day, currency)",),
     ),
     Example(
         "a unique column that may be NULL identifies nothing",
         sql="CREATE TABLE codes (code text UNIQUE, label text)",
         objects=("codes",),
+        severity="medium",
     ),
     Example(
         "a unique expression, a partial and a deferrable rule identify nothing",
@@ -111,6 +115,7 @@ BAD = (
             ALTER TABLE words ADD UNIQUE (m) DEFERRABLE;
         """,
         objects=("words",),
+        severity="medium",
     ),
     Example(
         "a partitioned table is reported once, for all its partitions",
