@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 import typer
-from .conftest import Run
 
 from pgproof.commands.app import app
 from pgproof.commands.init import TEMPLATE
 from pgproof.rules.discovery import all_rules
 from pgproof.settings import Options, load_options
+
+from .conftest import Run
 
 COMMANDS = typer.main.get_group(app).commands
 FIXED_COMMANDS = {"audit", "snapshot", "rules", "explain", "baseline", "init", "grants", "reproduce"}

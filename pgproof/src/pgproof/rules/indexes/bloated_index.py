@@ -29,7 +29,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil
 
-from pgproof.facts.catalog import Index, Table
+from pgproof.facts.catalog import Column, Index, Table
 from pgproof.facts.model import Facts
 from pgproof.remedy.indexes import RebuildIndex
 from pgproof.remedy.names import literal, quoted
@@ -52,6 +52,7 @@ _ITEM_POINTER = 4
 _ENTRY_HEADER = 8
 _ENTRY_HEADER_WITH_NULLS = 12
 _ALIGNMENT = 8
+_ALIGNMENTS = {"c": 1, "s": 2, "i": 4, "d": 8}
 _FILLFACTOR = 90
 
 
@@ -72,20 +73,24 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
 
 def _pages_needed(table: Table, index: Index) -> int | None:
     """Return how many pages the entries take at the index's fillfactor; None without statistics of a column."""
-    width, may_be_null = 0, False
-    for name in (*index.columns, *index.include):
-        column = table.column(name or "")
-        if column.bytes < 0 and column.statistics is None:
+    columns = [table.column(name) for name in (*index.columns, *index.include) if name is not None]
+    values = 0
+    for column in columns:
+        width = _width(column)
+        if width is None:
             return None
-        width += column.bytes if column.bytes > 0 else column.statistics.average_bytes if column.statistics else 0
-        # Each value may begin at a multiple of its alignment.
-        width += _padding(width, {"c": 1, "s": 2, "i": 4, "d": 8}[column.alignment])
-        may_be_null = may_be_null or not column.not_null
-    header = _ENTRY_HEADER_WITH_NULLS if may_be_null else _ENTRY_HEADER
-    entry = header + _padding(header, _ALIGNMENT) + width
+        values += _padding(values, _ALIGNMENTS[column.alignment]) + width
+    header = _ENTRY_HEADER if all(column.not_null for column in columns) else _ENTRY_HEADER_WITH_NULLS
+    entry = header + _padding(header, _ALIGNMENT) + values
     entry += _padding(entry, _ALIGNMENT) + _ITEM_POINTER
     room = (_PAGE - _PAGE_HEADER - _PAGE_OF_BTREE) * _fillfactor(index) / 100
     return ceil(index.reltuples * entry / room) + 1
+
+
+def _width(column: Column) -> int | None:
+    if column.bytes > 0:
+        return column.bytes
+    return column.statistics.average_bytes if column.statistics else None
 
 
 def _padding(count: int, alignment: int) -> int:
@@ -121,11 +126,14 @@ def _finding(table: Table, index: Index, needed: int) -> Finding:
                 what,
             ),
         ),
-        remedy=Remedy(
-            f"REINDEX INDEX CONCURRENTLY {index.name}.",
-            () if index.exclusion else (RebuildIndex(table.schema, index.name),),
-        ),
+        remedy=_remedy(table, index),
     )
+
+
+def _remedy(table: Table, index: Index) -> Remedy:
+    if index.exclusion:
+        return Remedy(f"REINDEX INDEX {index.name}; an exclusion constraint's cannot be rebuilt concurrently.")
+    return Remedy(f"REINDEX INDEX CONCURRENTLY {index.name}.", (RebuildIndex(table.schema, index.name),))
 
 
 def _case(
@@ -160,7 +168,12 @@ BAD = (
         _FILLING,
         "ALTER TABLE t ADD CONSTRAINT i EXCLUDE USING btree (a WITH =)",
     ),
-    _case("a page is filled less by choice", 30_000, _FILLING, "CREATE INDEX i ON t (a) WITH (fillfactor = 50)"),
+    _case(
+        "a page is filled less by choice",
+        30_000,
+        _FILLING,
+        "CREATE INDEX i ON t (a) WITH (deduplicate_items = off, fillfactor = 50)",
+    ),
 )
 GOOD = (
     _case("just under twice the pages", 2 * 81_999 - 1, 30_080_000),
@@ -172,6 +185,8 @@ GOOD = (
         "CREATE INDEX i ON t (a) WITH (fillfactor = 50)",
     ),
     _case("entries with room for NULLs are wider, and so are these", 22_800, _FILLING, "CREATE INDEX i ON t (c)"),
+    _case("just under twice the pages of a varying width", 2 * 8192 - 1, _FILLING, "CREATE INDEX i ON t (b)"),
+    _case("one of two columns may be NULL", 22_900, _FILLING, "CREATE INDEX i ON t (c, a)"),
     _case("columns that are carried along take their room", 22_800, _FILLING, "CREATE INDEX i ON t (a) INCLUDE (b)"),
     _case("another method", 3 * 8192, _FILLING, "CREATE INDEX i ON t USING hash (a)"),
     _case("an expression, of which nobody knows the width", 3 * 8192, _FILLING, "CREATE INDEX i ON t (lower(b))"),

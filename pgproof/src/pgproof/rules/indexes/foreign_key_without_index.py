@@ -27,17 +27,15 @@ When to ignore:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 
 from pgproof.facts.catalog import QUARANTINE_SCHEMA, Catalog, Constraint, Index, Table
 from pgproof.facts.model import Facts
-from pgproof.facts.table_statistics import TableStatistics
 from pgproof.remedy.indexes import CreateIndex
 from pgproof.remedy.names import literal, quoted
-from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, Severity, constraint_ref, table_ref
 from pgproof.rules.indexes._shared import A_MONTH, MOSTLY_NULL, Names, counted_for, counted_since, leading_columns
-from pgproof.rules.rule import Example, Metadata
+from pgproof.rules.indexes._foreign_key_examples import COVERED, UNCOVERED
+from pgproof.rules.rule import Metadata
 from pgproof.rules.severity import by_size, lowered
 
 METADATA = Metadata(code="IDX01", slug="foreign-key-without-index", severity="medium")
@@ -146,19 +144,6 @@ def _finding(facts: Facts, names: Names, table: Table, keys: list[Constraint]) -
     parents = [parent for key in keys if (parent := facts.catalog.table(key.referenced or 0)) is not None]
     rows = table.estimated_rows
     reads = f"all {rows} rows" if rows else "every row"
-    where = _where(table, columns)
-    create = CreateIndex(
-        table.schema,
-        table.name,
-        names.free(table, columns),
-        tuple(quoted(column) for column in columns),
-        where=where,
-    )
-    steps = (
-        f"Create an index on {listed}{' where it is not NULL' if where else ''}."
-        if table.kind == "table"
-        else f"Create an index on {listed}: on ONLY {table.name}, then concurrently on each partition, and attach them."
-    )
     return METADATA.finding(
         objects=tuple(constraint_ref(table, key) for key in keys),
         related=tuple(table_ref(parent) for parent in dict.fromkeys(parents)),
@@ -174,8 +159,25 @@ def _finding(facts: Facts, names: Names, table: Table, keys: list[Constraint]) -
                 f"{len(table.indexes)} indexes, none that begins with ({listed})",
             ),
         ),
-        remedy=Remedy(steps, (create,) if table.kind == "table" else ()),
+        remedy=_remedy(names, table, columns),
     )
+
+
+def _remedy(names: Names, table: Table, columns: tuple[str, ...]) -> Remedy:
+    listed = ", ".join(columns)
+    if table.kind == "partitioned table":
+        return Remedy(
+            f"Create an index on {listed}: on ONLY {table.name}, then concurrently on each partition, and attach them."
+        )
+    where = _where(table, columns)
+    create = CreateIndex(
+        table.schema,
+        table.name,
+        names.free(table, columns),
+        tuple(quoted(column) for column in columns),
+        where=where,
+    )
+    return Remedy(f"Create an index on {listed}{' where it is not NULL' if where else ''}.", (create,))
 
 
 def _where(table: Table, columns: tuple[str, ...]) -> str | None:
@@ -188,10 +190,12 @@ def _where(table: Table, columns: tuple[str, ...]) -> str | None:
 
 def _deletions(facts: Facts, parents: list[Table]) -> str:
     since = counted_since(facts)
-    if since is None or not parents:
+    if since is None:
         return ""
-    counted = [f"{_counted(facts.catalog, parent)[0]} of {parent.name}" for parent in dict.fromkeys(parents)]
-    return f" Deleted since {since:%Y-%m-%d}: {', '.join(counted)}."
+    return "".join(
+        f" {_counted(facts.catalog, parent)[0]} rows of {parent.name} were deleted since {since:%Y-%m-%d}."
+        for parent in dict.fromkeys(parents)
+    )
 
 
 def _severity(facts: Facts, table: Table, keys: list[Constraint], parents: list[Table]) -> Severity:
@@ -205,7 +209,7 @@ def _severity(facts: Facts, table: Table, keys: list[Constraint], parents: list[
 
 def _counted(catalog: Catalog, table: Table) -> tuple[int, int]:
     """Return how many rows of a table and its partitions were deleted and updated."""
-    own: TableStatistics | None = table.statistics
+    own = table.statistics
     parts = [_counted(catalog, part) for part in catalog.partitions(table)]
     return (
         (own.deleted if own else 0) + sum(deleted for deleted, _ in parts),
@@ -213,444 +217,5 @@ def _counted(catalog: Catalog, table: Table) -> tuple[int, int]:
     )
 
 
-_P = "CREATE TABLE p (id int PRIMARY KEY);"
-_PAIR = "CREATE TABLE p (a int, b int, PRIMARY KEY (a, b));"
-_CHILD_OF_P = "CREATE TABLE c (p_id int REFERENCES p);"
-_CHILD = f"{_P} {_CHILD_OF_P}"
-_TENANTS = "INSERT INTO p SELECT n % 2, n FROM generate_series(1, 400) n; INSERT INTO c SELECT * FROM p; ANALYZE p, c;"
-
-
-def _sized(rows: int) -> given.Given:
-    return given.table("c", reltuples=rows, heap_bytes=8192)
-
-
-def _counting(days: int) -> given.Given:
-    began = datetime(2026, 1, 1, tzinfo=UTC)
-    return given.database(statistics_since=began, taken_at=began + timedelta(days=days))
-
-
-def _without_parent(facts: Facts) -> Facts:
-    return facts.with_tables(tuple(table for table in facts.catalog.tables if table.name != "p"))
-
-
-BAD = (
-    Example(
-        "no index at all",
-        sql=f"{_P} CREATE TABLE c (p_id int CONSTRAINT c_p REFERENCES p)",
-        objects=("c_p", "p_id"),
-        severity="low",
-        says=("reads every row of", "Create an index on p_id."),
-    ),
-    Example(
-        "a table that refers to itself",
-        sql="CREATE TABLE t (id int PRIMARY KEY, parent int REFERENCES t)",
-        objects=("parent",),
-    ),
-    Example(
-        "a deferrable key is checked as well, only later",
-        sql=f"{_P} CREATE TABLE c (p_id int REFERENCES p DEFERRABLE INITIALLY DEFERRED)",
-        objects=("p_id",),
-    ),
-    Example(
-        "the column comes second in an index, and is carried along by another",
-        sql=f"""
-            {_P} CREATE TABLE c (a int, p_id int REFERENCES p);
-            CREATE INDEX ON c (a, p_id); CREATE INDEX ON c (a DESC) INCLUDE (p_id);
-        """,
-        objects=("p_id",),
-    ),
-    Example(
-        "an index of some rows, and one of an expression",
-        sql=f"""
-            {_P} CREATE TABLE c (a int, p_id int REFERENCES p);
-            CREATE INDEX ON c (p_id) WHERE a > 0; CREATE INDEX ON c ((p_id + 1));
-        """,
-        objects=("p_id",),
-    ),
-    Example(
-        "an index of the rows where another column is not NULL",
-        sql=f"""
-            {_P} CREATE TABLE c (a int, p_id int REFERENCES p);
-            CREATE INDEX ON c (p_id) WHERE a IS NOT NULL AND p_id IS NOT NULL;
-        """,
-        objects=("p_id",),
-    ),
-    Example(
-        "an index that finds ranges of pages",
-        sql=f"{_P} CREATE TABLE c (p_id int REFERENCES p); CREATE INDEX ON c USING brin (p_id)",
-        objects=("p_id",),
-    ),
-    Example(
-        "an index sorted by another collation than the column",
-        sql="""
-            CREATE TABLE p (id text PRIMARY KEY); CREATE TABLE c (p_id text REFERENCES p);
-            CREATE INDEX ON c (p_id COLLATE "C");
-        """,
-        objects=("p_id",),
-    ),
-    Example(
-        "an invalid index serves nobody",
-        sql=f"""
-            {_P} CREATE TABLE c (p_id int REFERENCES p); CREATE INDEX i ON c (p_id);
-            UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'i'::regclass;
-        """,
-        objects=("p_id",),
-    ),
-    Example(
-        "a composite key",
-        sql=f"{_PAIR} CREATE TABLE c (a int, b int, FOREIGN KEY (a, b) REFERENCES p)",
-        objects=("a", "b"),
-        says=("Create an index on a, b.",),
-    ),
-    Example(
-        "a composite key with an index on a column of many rows per value",
-        sql=f"{_PAIR} CREATE TABLE c (a int, b int, FOREIGN KEY (a, b) REFERENCES p); CREATE INDEX ON c (a);"
-        + _TENANTS,
-        objects=("a", "b"),
-        says=("Create an index on b, a.",),
-    ),
-    Example(
-        "just over the rows per value that are few",
-        sql=f"""
-            {_PAIR} CREATE TABLE c (a int, b int, FOREIGN KEY (a, b) REFERENCES p); CREATE INDEX ON c (a);
-            INSERT INTO p SELECT n % 3, n FROM generate_series(1, 303) n; INSERT INTO c SELECT * FROM p; ANALYZE p, c;
-        """,
-        objects=("a", "b"),
-    ),
-    Example(
-        "most rows refer to nothing, so the index leaves them out",
-        sql=f"""
-            {_P} INSERT INTO p VALUES (1);
-            CREATE TABLE c (p_id int REFERENCES p);
-            INSERT INTO c SELECT CASE WHEN n = 1 THEN 1 END FROM generate_series(1, 100) n; ANALYZE c;
-        """,
-        objects=("p_id",),
-        says=("Create an index on p_id where it is not NULL.",),
-    ),
-    Example(
-        "two keys over one column need one index",
-        sql=f"""
-            {_P} CREATE TABLE q (id int PRIMARY KEY);
-            CREATE TABLE c (a int CONSTRAINT c_p REFERENCES p CONSTRAINT c_q REFERENCES q);
-        """,
-        objects=("c_p", "c_q"),
-    ),
-    Example(
-        "two keys of which one's columns are among the other's need one index",
-        sql=f"""
-            {_PAIR} CREATE TABLE q (id int PRIMARY KEY);
-            CREATE TABLE c (a int, b int CONSTRAINT c_q REFERENCES q, CONSTRAINT c_p FOREIGN KEY (a, b) REFERENCES p);
-        """,
-        objects=("c_p", "c_q"),
-        says=("Create an index on b, a.",),
-    ),
-    Example(
-        "two keys over different columns need two",
-        sql=f"{_P} CREATE TABLE c (a int REFERENCES p, b int REFERENCES p)",
-        findings=2,
-        objects=("a", "b"),
-    ),
-    Example(
-        "a partitioned table is reported once",
-        sql=f"""
-            {_P} CREATE TABLE c (p_id int REFERENCES p) PARTITION BY LIST (p_id);
-            CREATE TABLE c_1 PARTITION OF c FOR VALUES IN (1);
-            CREATE TABLE c_2 PARTITION OF c DEFAULT;
-        """,
-        objects=("c",),
-        says=("on ONLY",),
-    ),
-    Example(
-        "one partition has no index",
-        sql=f"""
-            {_P} CREATE TABLE c (p_id int REFERENCES p) PARTITION BY LIST (p_id);
-            CREATE TABLE c_1 PARTITION OF c FOR VALUES IN (1);
-            CREATE TABLE c_2 PARTITION OF c DEFAULT;
-            CREATE INDEX ON c_1 (p_id);
-        """,
-        objects=("c",),
-    ),
-    Example(
-        "a partitioned table without partitions",
-        sql=f"{_P} CREATE TABLE c (p_id int REFERENCES p) PARTITION BY LIST (p_id)",
-        objects=("c",),
-    ),
-    Example(
-        "a key of one partition alone",
-        sql=f"""
-            {_P} CREATE TABLE c (p_id int) PARTITION BY LIST (p_id);
-            CREATE TABLE c_1 PARTITION OF c (p_id REFERENCES p) DEFAULT;
-        """,
-        objects=("c_1",),
-    ),
-    Example(
-        "a key to a partitioned table is one key",
-        sql="""
-            CREATE TABLE p (id int PRIMARY KEY) PARTITION BY LIST (id);
-            CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p_2 PARTITION OF p DEFAULT;
-            CREATE TABLE c (p_id int REFERENCES p);
-        """,
-        objects=("p_id",),
-    ),
-    Example(
-        "the name that the index would have is taken",
-        sql=f"{_P} CREATE TABLE c (p_id int REFERENCES p); CREATE TABLE idx_c_p_id (id int PRIMARY KEY)",
-        objects=("p_id",),
-    ),
-    Example(
-        "a table of ordinary size",
-        sql=_CHILD,
-        given=(_sized(1_000),),
-        renamed=False,
-        objects=("p_id",),
-        severity="medium",
-        says=("reads all 1000 rows of c.",),
-    ),
-    Example(
-        "a large table",
-        sql=_CHILD,
-        given=(_sized(1_000_000),),
-        renamed=False,
-        objects=("p_id",),
-        severity="high",
-    ),
-    Example(
-        "five weeks have seen no referenced row deleted",
-        sql=_CHILD,
-        given=(_sized(1_000), _counting(35), given.table("p", updated=7)),
-        renamed=False,
-        objects=("p_id",),
-        severity="low",
-        says=("Deleted since 2026-01-01: 0 of p.",),
-    ),
-    Example(
-        "less than five weeks say nothing yet",
-        sql=_CHILD,
-        given=(_sized(1_000), _counting(34)),
-        renamed=False,
-        objects=("p_id",),
-        severity="medium",
-    ),
-    Example(
-        "referenced rows are deleted",
-        sql=_CHILD,
-        given=(_sized(1_000), _counting(35), given.table("p", deleted=1)),
-        renamed=False,
-        objects=("p_id",),
-        severity="medium",
-        says=("Deleted since 2026-01-01: 1 of p.",),
-    ),
-    Example(
-        "referenced rows of a partition are deleted",
-        sql="""
-            CREATE TABLE p (id int PRIMARY KEY) PARTITION BY LIST (id); CREATE TABLE p_1 PARTITION OF p DEFAULT;
-            CREATE TABLE c (p_id int REFERENCES p);
-        """,
-        given=(_sized(1_000), _counting(35), given.table("p_1", deleted=3)),
-        renamed=False,
-        objects=("p_id",),
-        severity="medium",
-        says=("3 of p.",),
-    ),
-    Example(
-        "keys are declared to change, and rows do",
-        sql=f"{_P} CREATE TABLE c (p_id int REFERENCES p ON UPDATE CASCADE)",
-        given=(_sized(1_000), _counting(35), given.table("p", updated=1)),
-        renamed=False,
-        objects=("p_id",),
-        severity="medium",
-    ),
-    Example(
-        "keys are declared to change, but no row does",
-        sql=f"{_P} CREATE TABLE c (p_id int REFERENCES p ON UPDATE CASCADE)",
-        given=(_sized(1_000), _counting(35)),
-        renamed=False,
-        objects=("p_id",),
-        severity="low",
-    ),
-    Example(
-        "nothing is known of the referenced table",
-        sql=_CHILD,
-        given=(_sized(1_000), _counting(35), _without_parent),
-        renamed=False,
-        objects=("p_id",),
-        severity="medium",
-        says=("reads all 1000 rows of c. ",),
-    ),
-    Example(
-        "most rows refer to nothing, but of a composite key each column may be looked up",
-        sql=f"""
-            {_PAIR} CREATE TABLE c (a int, b int, FOREIGN KEY (a, b) REFERENCES p);
-            INSERT INTO c SELECT NULL, n FROM generate_series(1, 100) n; ANALYZE c;
-        """,
-        objects=("a", "b"),
-        says=("Create an index on a, b.",),
-    ),
-    Example(
-        "few rows refer to nothing",
-        sql=f"{_P} INSERT INTO p VALUES (1); {_CHILD_OF_P} INSERT INTO c VALUES (1), (NULL), (NULL); ANALYZE c",
-        objects=("p_id",),
-        says=("Create an index on p_id.",),
-    ),
-    Example(
-        "predicates that could not be read, of indexes that would not serve in any case",
-        sql=f"""
-            {_P} CREATE TABLE c (a int, p_id int REFERENCES p);
-            CREATE INDEX i1 ON c (a) WHERE p_id IS NOT NULL; CREATE INDEX i2 ON c (p_id) WHERE a > 0;
-            UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'i2'::regclass;
-        """,
-        given=(given.index("i1", predicate=None), given.index("i2", predicate=None)),
-        renamed=False,
-        objects=("p_id",),
-    ),
-    Example(
-        "another column's index is known not to serve, whatever is known of one partition",
-        sql=f"""
-            {_PAIR} CREATE TABLE c (a int, b int, FOREIGN KEY (a, b) REFERENCES p) PARTITION BY LIST (a);
-            CREATE TABLE c_1 PARTITION OF c FOR VALUES IN (1); CREATE TABLE c_2 PARTITION OF c DEFAULT;
-            CREATE INDEX ON c_1 (a);
-        """,
-        objects=("c",),
-    ),
-)
-GOOD = (
-    Example("a plain index", sql=f"{_P} CREATE TABLE c (p_id int REFERENCES p); CREATE INDEX ON c (p_id)"),
-    Example("the primary key", sql=f"{_P} CREATE TABLE c (p_id int PRIMARY KEY REFERENCES p)"),
-    Example(
-        "the first column of the primary key",
-        sql=f"{_P} CREATE TABLE c (p_id int REFERENCES p, n int, PRIMARY KEY (p_id, n))",
-    ),
-    Example("a unique constraint", sql=f"{_P} CREATE TABLE c (p_id int REFERENCES p UNIQUE)"),
-    Example(
-        "an index that carries more",
-        sql=f"{_P} CREATE TABLE c (p_id int REFERENCES p, a int); CREATE INDEX ON c (p_id DESC) INCLUDE (a)",
-    ),
-    Example(
-        "an index without the NULLs",
-        sql=f"{_P} CREATE TABLE c (p_id int REFERENCES p); CREATE INDEX ON c (p_id) WHERE p_id IS NOT NULL",
-    ),
-    Example(
-        "an index without the NULLs of a column whose name needs quotes",
-        sql=f"""
-            {_P} CREATE TABLE c ("p ""id" int REFERENCES p);
-            CREATE INDEX ON c ("p ""id") WHERE "p ""id" IS NOT NULL;
-        """,
-    ),
-    Example(
-        "a composite key with an index without the NULLs of both",
-        sql=f"""
-            {_PAIR} CREATE TABLE c (a int, b int, FOREIGN KEY (a, b) REFERENCES p);
-            CREATE INDEX ON c (a, b) WHERE a IS NOT NULL AND b IS NOT NULL;
-        """,
-    ),
-    Example("a hash index", sql=f"{_P} CREATE TABLE c (p_id int REFERENCES p); CREATE INDEX ON c USING hash (p_id)"),
-    Example(
-        "a column with a collation of its own, and its index",
-        sql="""
-            CREATE TABLE p (id text COLLATE "C" PRIMARY KEY); CREATE TABLE c (p_id text COLLATE "C" REFERENCES p);
-            CREATE INDEX ON c (p_id);
-        """,
-    ),
-    Example(
-        "a text column, its domain, and its patterns",
-        sql="""
-            CREATE DOMAIN code AS text COLLATE "C";
-            CREATE TABLE p (id text PRIMARY KEY); CREATE TABLE q (id code PRIMARY KEY);
-            CREATE TABLE c (p_id text REFERENCES p, q_id code REFERENCES q, n name);
-            CREATE INDEX ON c (p_id text_pattern_ops); CREATE INDEX ON c (q_id);
-        """,
-    ),
-    Example(
-        "a composite key in another order",
-        sql=f"{_PAIR} CREATE TABLE c (a int, b int, FOREIGN KEY (a, b) REFERENCES p); CREATE INDEX ON c (b, a)",
-    ),
-    Example(
-        "a composite key whose leading column is itself a key of the referencing table",
-        sql=f"{_PAIR} CREATE TABLE c (a int PRIMARY KEY, b int, FOREIGN KEY (a, b) REFERENCES p)",
-    ),
-    Example(
-        "a composite key of which an indexed column is itself a key of the referenced table",
-        sql="""
-            CREATE TABLE p (id int PRIMARY KEY, tenant int, UNIQUE (tenant, id));
-            CREATE TABLE c (tenant int, p_id int, FOREIGN KEY (tenant, p_id) REFERENCES p (tenant, id));
-            CREATE INDEX ON c (p_id);
-        """,
-    ),
-    Example(
-        "a composite key of which an indexed column has few rows per value",
-        sql=f"{_PAIR} CREATE TABLE c (a int, b int, FOREIGN KEY (a, b) REFERENCES p); CREATE INDEX ON c (b);"
-        + _TENANTS,
-    ),
-    Example(
-        "as many rows per value as are few, where the number of values is known",
-        sql=f"""
-            {_PAIR} CREATE TABLE c (a int, b int, FOREIGN KEY (a, b) REFERENCES p); CREATE INDEX ON c (a);
-            INSERT INTO p SELECT n % 3, n FROM generate_series(1, 300) n; INSERT INTO c SELECT * FROM p; ANALYZE p, c;
-        """,
-    ),
-    Example(
-        "how many rows there are per value is not known yet",
-        sql=f"{_PAIR} CREATE TABLE c (a int, b int, FOREIGN KEY (a, b) REFERENCES p); CREATE INDEX ON c (a)",
-    ),
-    Example(
-        "a predicate that could not be read",
-        sql=f"{_P} CREATE TABLE c (a int, p_id int REFERENCES p); CREATE INDEX i ON c (p_id) WHERE a > 0",
-        given=(given.index("i", predicate=None),),
-        renamed=False,
-    ),
-    Example(
-        "a partitioned table with its index",
-        sql=f"""
-            {_P} CREATE TABLE c (p_id int REFERENCES p) PARTITION BY LIST (p_id);
-            CREATE TABLE c_1 PARTITION OF c DEFAULT; CREATE INDEX ON c (p_id);
-        """,
-    ),
-    Example(
-        "each partition has an index of its own",
-        sql=f"""
-            {_P} CREATE TABLE c (p_id int REFERENCES p) PARTITION BY LIST (p_id);
-            CREATE TABLE c_1 PARTITION OF c FOR VALUES IN (1); CREATE TABLE c_2 PARTITION OF c DEFAULT;
-            CREATE INDEX ON c_1 (p_id); CREATE INDEX ON c_2 (p_id);
-        """,
-    ),
-    Example(
-        "what is known of one of the partitions is not enough",
-        sql=f"""
-            {_PAIR} CREATE TABLE c (a int, b int, FOREIGN KEY (a, b) REFERENCES p) PARTITION BY LIST (a);
-            CREATE TABLE c_1 PARTITION OF c FOR VALUES IN (1); CREATE TABLE c_2 PARTITION OF c DEFAULT;
-            CREATE INDEX ON c_1 (a); CREATE INDEX ON c_2 (a, b);
-        """,
-    ),
-    Example(
-        "a key that is switched off",
-        sql=f"{_P} CREATE TABLE c (p_id int REFERENCES p); ALTER TABLE c DISABLE TRIGGER ALL",
-    ),
-    Example("a column that is named like a reference", sql=f"{_P} CREATE TABLE c (p_id int, user_id int)"),
-    Example(
-        "a column of many rows per value",
-        sql=f"""
-            {_P} INSERT INTO p VALUES (1); CREATE TABLE c (p_id int REFERENCES p); CREATE INDEX ON c (p_id);
-            INSERT INTO c SELECT 1 FROM generate_series(1, 300); ANALYZE c;
-        """,
-    ),
-    Example(
-        "an indexed column that is itself a key of the referenced table, with many rows per value",
-        sql="""
-            CREATE TABLE p (id int PRIMARY KEY, tenant int, UNIQUE (tenant, id)); INSERT INTO p VALUES (1, 1);
-            CREATE TABLE c (tenant int, p_id int, FOREIGN KEY (tenant, p_id) REFERENCES p (tenant, id));
-            CREATE INDEX ON c (p_id); INSERT INTO c SELECT 1, 1 FROM generate_series(1, 300); ANALYZE c;
-        """,
-    ),
-    Example(
-        "an extension's table",
-        sql=_CHILD,
-        given=(given.table("c", extension="postgis"),),
-        renamed=False,
-    ),
-    Example(
-        "the quarantine",
-        sql=_CHILD,
-        given=(given.table("c", schema="quarantine"),),
-        renamed=False,
-    ),
-)
+BAD = UNCOVERED
+GOOD = COVERED

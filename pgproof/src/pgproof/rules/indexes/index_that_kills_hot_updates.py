@@ -63,14 +63,16 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
         yield NotChecked("pg_stat_statements, to see which columns are updated", tuple(map(table_ref, busy)))
         return
     updates = _updates_by_table(facts.catalog, facts.server.statements or ())
-    remaining = list(remaining_indexes(facts))
+    remaining: dict[int, list[Index]] = {}
+    for table, index in remaining_indexes(facts):
+        if not index.unique and not index.exclusion and index.method not in _FOLLOWS_NO_ROW:
+            remaining.setdefault(table.oid, []).append(index)
     for table in busy:
         set_often = _columns_set_often(updates.get(table.oid, []))
         indexes = [
             (index, columns)
-            for owner, index in remaining
-            if owner is table and not index.unique and not index.exclusion and index.method not in _FOLLOWS_NO_ROW
-            if (columns := _columns_of(table, index) & set_often)
+            for index in remaining.get(table.oid, [])
+            if (columns := set_often & _columns_of(table, index))
         ]
         if indexes:
             yield _finding(table, indexes)
@@ -105,10 +107,10 @@ def _columns_set_often(updates: list[tuple[Update, int]]) -> set[str]:
     return {column for column, changed in rows.items() if changed and changed >= MOST_ROWS * total}
 
 
-def _columns_of(table: Table, index: Index) -> set[str]:
-    plain = {name for name in (*index.columns, *index.include) if name is not None}
+def _columns_of(table: Table, index: Index) -> set[str | None]:
+    """Return what an index depends on: keys, columns carried along, and what expressions and predicate name."""
     texts = (index.predicate, *(key.expression for key in index.keys))
-    return plain.union(*(columns_named(table, text) for text in texts))
+    return {*index.columns, *index.include}.union(*(columns_named(table, text) for text in texts))
 
 
 def _finding(table: Table, indexes: list[tuple[Index, set[str]]]) -> Finding:

@@ -58,7 +58,7 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield each index by which no lookup can be narrow."""
     for table, index in remaining_indexes(facts):
         name = index.columns[0]
-        if index.method not in ("btree", "hash") or index.partial or index.unique or len(index.keys) > 1:
+        if index.method not in ("btree", "hash") or index.partial or len(index.keys) > 1:
             continue
         if name is None or index.scans != 0 or (table.estimated_rows or 0) < ENOUGH_ROWS:
             continue
