@@ -449,7 +449,7 @@ class Catalog:
 
     @cached_property
     def base_tables(self) -> tuple[Table, ...]:
-        """Plain and partitioned tables of the project; not quarantine, nor partitions, for which their parent stands."""
+        """Plain and partitioned tables of the project; not quarantine, nor partitions, whose parent stands for them."""
         return tuple(
             table
             for table in self.tables

@@ -33,8 +33,8 @@ from pgproof.facts.model import Facts
 from pgproof.remedy.indexes import CreateIndex
 from pgproof.remedy.names import literal, quoted
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, Severity, constraint_ref, table_ref
-from pgproof.rules.indexes._shared import A_MONTH, MOSTLY_NULL, Names, counted_for, counted_since, leading_columns
 from pgproof.rules.indexes._foreign_key_examples import COVERED, UNCOVERED
+from pgproof.rules.indexes._shared import A_MONTH, MOSTLY_NULL, Names, counted_for, counted_since, leading_columns
 from pgproof.rules.rule import Metadata
 from pgproof.rules.severity import by_size, lowered
 
