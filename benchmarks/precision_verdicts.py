@@ -55,7 +55,7 @@ SCHEMAS = (
         "on an empty database from the package's tables, then stamped",
     ),
     Schema("wagtail", "wagtail==8.0.1, Django==5.2.19", "wagtail start mysite; python manage.py migrate"),
-    Schema("ckan", "ckan==2.12.0", "ckan db upgrade"),
+    Schema("ckan", "ckan==2.12.0", "ckan db init"),
     Schema("superset", "apache_superset==6.1.0", "superset db upgrade"),
 )
 

@@ -65,7 +65,7 @@ def _of_table(table: Table, referenced: frozenset[int]) -> Iterator[Redundancy]:
             for other in indexes
             if covers(table, other, index)
             and _is_kept_before(table, other, index, referenced)
-            and (index.oid in implied or other.oid not in implied)
+            and other.oid not in implied
         ]
         for index in subjects
     }

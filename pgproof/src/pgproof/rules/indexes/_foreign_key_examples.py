@@ -47,7 +47,8 @@ def _period(sql: str) -> str:
                 EXECUTE 'ALTER TABLE p DROP CONSTRAINT p_pkey, ADD PRIMARY KEY (id, at WITHOUT OVERLAPS)';
                 EXECUTE 'ALTER TABLE c ADD FOREIGN KEY (id, PERIOD at) REFERENCES p (id, PERIOD at)';
             ELSE
-                ALTER TABLE c ADD FOREIGN KEY (id, at) REFERENCES p;
+                ALTER TABLE p ADD UNIQUE (id);
+                ALTER TABLE c ADD FOREIGN KEY (id) REFERENCES p (id);
             END IF;
         END $$;
         {sql}
@@ -128,7 +129,7 @@ UNCOVERED = (
         "a key of which a period is compared by overlap",
         sql=_period("CREATE INDEX ON c (at);"),
         objects=("id",),
-        says=("Create an index on id",),
+        says=("Create an index on id.",),
     ),
     Example(
         "most rows refer to nothing, so the index leaves them out",

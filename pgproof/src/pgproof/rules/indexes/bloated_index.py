@@ -73,7 +73,7 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
 
 def _pages_needed(table: Table, index: Index) -> int | None:
     """Return how many pages the entries take at the index's fillfactor; None without statistics of a column."""
-    columns = [table.column(name) for name in (*index.columns, *index.include) if name is not None]
+    columns = _columns(table, index)
     values = 0
     for column in columns:
         width = _width(column)
@@ -106,7 +106,11 @@ def _fillfactor(index: Index) -> int:
 
 
 def _width_varies(table: Table, index: Index) -> bool:
-    return any(table.column(name or "").bytes < 0 for name in (*index.columns, *index.include))
+    return any(column.bytes < 0 for column in _columns(table, index))
+
+
+def _columns(table: Table, index: Index) -> list[Column]:
+    return [table.column(name) for name in (*index.columns, *index.include) if name is not None]
 
 
 def _finding(table: Table, index: Index, needed: int) -> Finding:

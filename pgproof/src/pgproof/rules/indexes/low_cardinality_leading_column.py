@@ -109,6 +109,7 @@ def _case(
     rows: int = 10_000,
     column: str = "bool",
     analyze: str = "ANALYZE t",
+    says: tuple[str, ...] = (),
     **fields: int | None,
 ) -> Example:
     return Example(
@@ -121,11 +122,15 @@ def _case(
         given=(given.index("i", **{"scans": 0, **fields}),),
         renamed=False,
         objects=("i",),
+        says=says,
     )
 
 
 BAD = (
-    _case("two values, half of the rows each"),
+    _case(
+        "two values, half of the rows each", bytes=8192, says=("rarest in about 5000 rows", "cheaper. It takes 8 kB")
+    ),
+    _case("a size that could not be read", bytes=None),
     _case("ten values, a tenth each", "n % 10", column="int"),
     _case("a hash index", index="CREATE INDEX i ON t USING hash (a)"),
     _case("as many have none", "CASE n % 3 WHEN 0 THEN true WHEN 1 THEN false END"),
