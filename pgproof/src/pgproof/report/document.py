@@ -156,8 +156,8 @@ def adapter() -> TypeAdapter[Document]:
 
 
 def to_json(document: Document) -> str:
-    """Return a document as findings.json holds it."""
-    return adapter().dump_json(document, indent=2).decode() + "\n"
+    """Return a document as findings.json holds it; names are escaped to ASCII, so that none acts on a terminal."""
+    return json.dumps(adapter().dump_python(document, mode="json"), indent=2) + "\n"
 
 
 def json_schema() -> str:

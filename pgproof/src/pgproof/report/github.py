@@ -19,9 +19,8 @@ def to_github(document: Document) -> str:
         if finding.baseline == "known":
             continue
         remedy = f" {finding.remedy.summary}" if finding.remedy else ""
-        title = _property(f"{finding.rule} {finding.slug}")
         text = _data(f"{finding.message}. {finding.consequence}{remedy}")
-        lines.append(f"::{_COMMANDS[finding.severity]} title={title}::{text}")
+        lines.append(f"::{_COMMANDS[finding.severity]} title={finding.rule} {finding.slug}::{text}")
     lines += [f"::warning title=pgproof configuration::{_data(complaint)}" for complaint in document.complaints]
     lines.append(f"::notice title=pgproof::{_data(_summary(document))}")
     return "".join(f"{line}\n" for line in lines)
@@ -37,8 +36,5 @@ def _summary(document: Document) -> str:
 
 
 def _data(text: str) -> str:
-    return printable(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+    """Text whose line breaks are escaped by `printable` already, so that the percent sign alone is left."""
+    return printable(text).replace("%", "%25")

@@ -74,7 +74,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "help": {"text": text.strip() or title},
         "defaultConfiguration": {"level": _LEVELS[metadata.severity]},
         "properties": {
-            "tags": [metadata.family, *(["security"] if metadata.family == "security" else [])],
+            "tags": [metadata.family],
             **({"security-severity": _SECURITY_SEVERITY[metadata.severity]} if metadata.family == "security" else {}),
         },
     }

@@ -340,7 +340,7 @@ COVERED = (
     Example("an indexed column of few rows per value", sql=f"{_PAIRS} CREATE INDEX ON c (b); {_rows(200)}"),
     Example("as many rows per value as are few", sql=f"{_PAIRS} CREATE INDEX ON c (a); {_rows(100)}"),
     Example("how many rows there are per value is not known yet", sql=f"{_PAIRS} CREATE INDEX ON c (a)"),
-    Example("a key of which a period is compared by overlap", sql=_period("CREATE INDEX ON c (id, at);")),
+    Example("an index on what a key compares beside its period", sql=_period("CREATE INDEX ON c (id, at);")),
     Example(
         "a predicate that could not be read",
         sql=f"{_C} CREATE INDEX i ON c (p_id) WHERE a > 0",

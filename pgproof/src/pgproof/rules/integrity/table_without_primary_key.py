@@ -24,7 +24,7 @@ from collections.abc import Iterator
 
 from pgproof.facts.catalog import Index, Table
 from pgproof.facts.model import Facts
-from pgproof.remedy.names import quoted
+from pgproof.remedy.names import literal, quoted
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, table_ref
 from pgproof.rules.rule import Example, Metadata
 
@@ -61,7 +61,7 @@ def _finding(table: Table, candidate: Index | None) -> Finding:
             Evidence(
                 "catalog",
                 "SELECT conname FROM pg_constraint WHERE contype = 'p' AND conrelid = "
-                f"'{quoted(table.schema, table.name)}'::regclass",
+                f"{literal(quoted(table.schema, table.name))}::regclass",
                 "no row",
             ),
         ),
