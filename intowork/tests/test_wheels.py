@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -55,20 +56,20 @@ def test_the_installed_command_migrates_checks_and_cleans_up(
     _run(intowork, "cleanup", url=embedded_database, folder=tmp_path)
 
 
-def test_every_sql_file_is_in_the_wheels(installed: Path) -> None:
+def test_every_sql_file_template_and_schema_is_in_the_wheels(installed: Path) -> None:
     program = (
         "import importlib.resources as r, pathlib\n"
         "for package in ('pgproof', 'intowork'):\n"
         "    root = pathlib.Path(str(r.files(package)))\n"
         "    print(*sorted(f'{package}/{p.relative_to(root)}' for p in root.rglob('*') "
-        "if p.suffix in ('.sql', '.mako')), sep='\\n')"
+        "if p.suffix in ('.sql', '.mako', '.json')), sep='\\n')"
     )
     listed = subprocess.run((installed / "python", "-c", program), capture_output=True, text=True, check=True).stdout
     sources = {
         f"{name}/{path.relative_to(ROOT / name / 'src' / name)}"
         for name in ("pgproof", "intowork")
         for path in (ROOT / name / "src" / name).rglob("*")
-        if path.suffix in (".sql", ".mako")
+        if path.suffix in (".sql", ".mako", ".json")
     }
     assert set(listed.split()) == sources
     assert sources
@@ -85,3 +86,12 @@ def test_the_installed_server_starts_and_is_measured(installed: Path) -> None:
     )
     told = subprocess.run((installed / "python", "-c", program), capture_output=True, text=True, check=True).stdout
     assert int(told) > 1
+
+
+def test_the_installed_audit_finds_what_is_wrong(installed: Path, embedded_database: str, tmp_path: Path) -> None:
+    intowork, pgproof = installed / "intowork", installed / "pgproof"
+    _run(intowork, "migrate", "--to", "g7b1c5d4e3f2", url=embedded_database, folder=tmp_path)
+    told = _run(
+        pgproof, "audit", "env:DATABASE_URL", "--fail-on=never", "--format=json", url=embedded_database, folder=tmp_path
+    )
+    assert {"IDX01", "IDX02"} <= {finding["rule"] for finding in json.loads(told)["findings"]}

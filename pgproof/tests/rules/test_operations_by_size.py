@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
-from pgproof.tests.rules.examples import examined, facts_of, placed_examples
 
+from pgproof.examples import examined, facts_of, placed_examples
 from pgproof.facts.server_state import ReplicationSlot
 from pgproof.rules import given
 from pgproof.rules.discovery import all_rules

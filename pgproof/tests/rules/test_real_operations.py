@@ -11,8 +11,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from pgproof.tests.rules.examples import Placed, examined, facts_of
 
+from pgproof.examples import Placed, examined, facts_of
 from pgproof.rules import given
 from pgproof.rules.checking import Checked
 from pgproof.rules.discovery import all_rules

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from pgproof.facts import catalog
+from pgproof.facts import catalog, objects
 from pgproof.facts.table_statistics import ColumnStatistics, TableStatistics
 
 Row: TypeAlias = dict[str, Any]
@@ -25,13 +25,13 @@ def assemble_catalog(rows: Mapping[str, list[Row]], locked: frozenset[int]) -> c
     names = {(row["relation"], row["number"]): row["name"] for row in rows["columns"]}
     definitions = {(row["kind"], row["oid"], row["part"]): row["definition"] for row in rows["definitions"]}
     return catalog.Catalog(
-        schemas=tuple(catalog.Schema(**row) for row in rows["schemas"]),
+        schemas=tuple(objects.Schema(**row) for row in rows["schemas"]),
         tables=tuple(_tables(rows, names, definitions, locked)),
         sequences=tuple(_sequences(rows, names)),
-        types=tuple(catalog.UserType(**_with_tuples(row, "labels")) for row in rows["types"]),
-        extensions=tuple(catalog.Extension(**row) for row in rows["extensions"]),
-        roles=tuple(catalog.Role(**_with_tuples(row, "member_of")) for row in rows["roles"]),
-        functions=tuple(catalog.Function(**_with_tuples(row, "configuration")) for row in rows["functions"]),
+        types=tuple(objects.UserType(**_with_tuples(row, "labels")) for row in rows["types"]),
+        extensions=tuple(objects.Extension(**row) for row in rows["extensions"]),
+        roles=tuple(objects.Role(**_with_tuples(row, "member_of")) for row in rows["roles"]),
+        functions=tuple(objects.Function(**_with_tuples(row, "configuration")) for row in rows["functions"]),
     )
 
 
@@ -146,13 +146,13 @@ def _trigger(row: Row) -> catalog.Trigger:
     return catalog.Trigger(**_with_tuples(row, "events"), function=function)
 
 
-def _sequences(rows: Mapping[str, list[Row]], names: Mapping[tuple[int, int], str]) -> Iterable[catalog.Sequence]:
+def _sequences(rows: Mapping[str, list[Row]], names: Mapping[tuple[int, int], str]) -> Iterable[objects.Sequence]:
     values = {row["oid"]: row["last_value"] for row in rows["sequence_values"]}
     for row in _copies(rows["sequences"]):
         table, number = row.pop("owner_table"), row.pop("owner_column")
         row.pop("readable")
         feeds = [(packed >> 16, packed & 0xFFFF) for packed in row.pop("feeds") or ()]
-        yield catalog.Sequence(
+        yield objects.Sequence(
             **row,
             owner=(table, names[table, number]) if (table, number) in names else None,
             feeds=tuple(

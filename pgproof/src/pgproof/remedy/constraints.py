@@ -24,32 +24,46 @@ def _listed(columns: tuple[str, ...]) -> str:
 
 
 @dataclass(frozen=True)
-class AddUnique(Operation):
-    """A unique constraint made from an index that is built concurrently."""
+class _KeyFromIndex(Operation):
+    """A key that takes over an index which is built concurrently before it."""
 
     schema: str
     table: str
     name: str
     columns: tuple[str, ...]
 
-    kind: ClassVar[str] = "add unique constraint"
+    key: ClassVar[str]
     lock: ClassVar[str] = "ACCESS EXCLUSIVE"
     blocks: ClassVar[str] = "everybody for a moment, to attach an index that was built without blocking"
     concurrent: ClassVar[bool] = True
 
     def forward(self) -> tuple[str, ...]:
-        """Return the build and the constraint that takes the index over."""
+        """Return the build and the key that takes the index over."""
+        name = quoted(self.name)
         return (
-            f"CREATE UNIQUE INDEX CONCURRENTLY {quoted(self.name)}"
-            f" ON {quoted(self.schema, self.table)} ({_listed(self.columns)})",
-            _alter(
-                self.schema, self.table, f"ADD CONSTRAINT {quoted(self.name)} UNIQUE USING INDEX {quoted(self.name)}"
-            ),
+            f"CREATE UNIQUE INDEX CONCURRENTLY {name} ON {quoted(self.schema, self.table)} ({_listed(self.columns)})",
+            _alter(self.schema, self.table, f"ADD CONSTRAINT {name} {self.key} USING INDEX {name}"),
         )
 
     def reverse(self) -> tuple[str, ...]:
-        """Return the drop of constraint and index."""
+        """Return the drop of key and index."""
         return (_alter(self.schema, self.table, f"DROP CONSTRAINT {quoted(self.name)}"),)
+
+
+@dataclass(frozen=True)
+class AddUnique(_KeyFromIndex):
+    """A unique constraint made from an index that is built concurrently."""
+
+    kind: ClassVar[str] = "add unique constraint"
+    key: ClassVar[str] = "UNIQUE"
+
+
+@dataclass(frozen=True)
+class AddPrimaryKey(_KeyFromIndex):
+    """A primary key on columns that are unique and not null, from an index that is built concurrently."""
+
+    kind: ClassVar[str] = "add primary key"
+    key: ClassVar[str] = "PRIMARY KEY"
 
 
 @dataclass(frozen=True)
@@ -236,34 +250,3 @@ class SetNotNull(Operation):
     def reverse(self) -> tuple[str, ...]:
         """Return the column as it was."""
         return (_alter(self.schema, self.table, f"ALTER COLUMN {quoted(self.column)} DROP NOT NULL"),)
-
-
-@dataclass(frozen=True)
-class AddPrimaryKey(Operation):
-    """A primary key on columns that are unique and not null, from an index that is built concurrently."""
-
-    schema: str
-    table: str
-    name: str
-    columns: tuple[str, ...]
-
-    kind: ClassVar[str] = "add primary key"
-    lock: ClassVar[str] = "ACCESS EXCLUSIVE"
-    blocks: ClassVar[str] = "everybody for a moment, to attach an index that was built without blocking"
-    concurrent: ClassVar[bool] = True
-
-    def forward(self) -> tuple[str, ...]:
-        """Return the build and the key that takes the index over."""
-        return (
-            f"CREATE UNIQUE INDEX CONCURRENTLY {quoted(self.name)}"
-            f" ON {quoted(self.schema, self.table)} ({_listed(self.columns)})",
-            _alter(
-                self.schema,
-                self.table,
-                f"ADD CONSTRAINT {quoted(self.name)} PRIMARY KEY USING INDEX {quoted(self.name)}",
-            ),
-        )
-
-    def reverse(self) -> tuple[str, ...]:
-        """Return the drop of key and index."""
-        return (_alter(self.schema, self.table, f"DROP CONSTRAINT {quoted(self.name)}"),)

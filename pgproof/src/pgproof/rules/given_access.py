@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pgproof.facts.catalog import Role
 from pgproof.facts.model import Facts
+from pgproof.facts.objects import Role
 from pgproof.facts.server_state import AuthenticationRule, RoleSetting
 from pgproof.rules.given import Given
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from pgproof.facts.catalog import Role
 from pgproof.facts.model import Facts
+from pgproof.facts.objects import Role
 from pgproof.remedy.names import literal
 from pgproof.remedy.settings import SetDatabaseSetting
 from pgproof.rules.finding import Evidence, Finding, NotChecked, ObjectRef, Remedy, Severity

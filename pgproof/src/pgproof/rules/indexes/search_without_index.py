@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from pgproof.advise.deparsed import columns_in
 from pgproof.advise.statements import Search, TableUse
@@ -57,6 +58,7 @@ from pgproof.rules.indexes._workload import (
     time_taken,
     whole_reads,
 )
+from pgproof.rules.indexes._workload_examples import reading
 from pgproof.rules.reading import locked
 from pgproof.rules.rule import Example, Metadata
 
@@ -186,22 +188,11 @@ _T = """
 """
 
 
-def _case(
-    name: str, *statements: str, more: str = "", calls: int = 1000, findings: int = 1, column: str = ""
-) -> Example:
-    """Return an example of one large table and the statements that search it."""
-    return Example(
-        name,
-        sql=f"{_T} {more}; ANALYZE t",
-        given=(given.workload(*((statement, calls, 5.0) for statement in statements)),),
-        findings=findings,
-        objects=("t", *column.split()),
-        renamed=False,
-    )
+_case = partial(reading, table=_T)
 
 
 BAD = (
-    _case("a pattern, without the extension", "SELECT id FROM t WHERE title LIKE $1", column="title"),
+    _case("a pattern, without the extension", "SELECT id FROM t WHERE title LIKE $1", columns="title"),
     Example(
         "patterns, with the extension",
         sql=f"{_T} CREATE EXTENSION pg_trgm SCHEMA public; ANALYZE t",
@@ -216,27 +207,27 @@ BAD = (
         objects=("t", "title", "body"),
         alone=True,
     ),
-    _case("upper case", "SELECT id FROM t WHERE upper(title) = upper($1)", column="title"),
+    _case("upper case", "SELECT id FROM t WHERE upper(title) = upper($1)", columns="title"),
     _case(
         "an index on the column does not serve its function",
         "SELECT id FROM t WHERE lower(title) = $1",
         more="CREATE INDEX i ON t (title); CREATE INDEX j ON t (upper(title))",
-        column="title",
+        columns="title",
     ),
-    _case("full text in a column of its own", "SELECT id FROM t WHERE words @@ to_tsquery($1)", column="words"),
+    _case("full text in a column of its own", "SELECT id FROM t WHERE words @@ to_tsquery($1)", columns="words"),
     _case(
         "full text over a text",
         "SELECT id FROM t WHERE to_tsvector($1, body) @@ plainto_tsquery($1, $2)",
-        column="body",
+        columns="body",
     ),
-    _case("JSON", "SELECT id FROM t WHERE extra @> $1", "SELECT id FROM t WHERE extra ? $1", column="extra"),
-    _case("an array", "SELECT id FROM t WHERE tags && $1", column="tags"),
-    _case("a range", "SELECT id FROM t WHERE span @> $1::int", column="span"),
+    _case("JSON", "SELECT id FROM t WHERE extra @> $1", "SELECT id FROM t WHERE extra ? $1", columns="extra"),
+    _case("an array", "SELECT id FROM t WHERE tags && $1", columns="tags"),
+    _case("a range", "SELECT id FROM t WHERE span @> $1::int", columns="span"),
     _case(
         "a B-tree in byte order serves no ILIKE",
         "SELECT id FROM t WHERE body ILIKE $1",
         more="CREATE INDEX i ON t (body text_pattern_ops)",
-        column="body",
+        columns="body",
     ),
     Example(
         "a partitioned table",

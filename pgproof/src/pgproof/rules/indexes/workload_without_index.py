@@ -61,6 +61,7 @@ from pgproof.rules.indexes._workload import (
     unproven,
     whole_reads,
 )
+from pgproof.rules.indexes._workload_examples import reading
 from pgproof.rules.reading import locked
 from pgproof.rules.rule import Example, Metadata
 from pgproof.rules.severity import FEW_ROWS
@@ -253,18 +254,7 @@ _T = """
 """
 
 
-def _case(
-    name: str, *statements: str, more: str = "", calls: int = 1000, findings: int = 1, columns: str = ""
-) -> Example:
-    """Return an example of one large table and the statements that read it."""
-    return Example(
-        name,
-        sql=f"{_T} {more}; ANALYZE t",
-        given=(given.workload(*((statement, calls, 5.0) for statement in statements)),),
-        findings=findings,
-        objects=("t", *columns.split()),
-        renamed=False,
-    )
+_case = partial(reading, table=_T)
 
 
 BAD = (

@@ -26,8 +26,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pgproof.facts.catalog import Catalog, Column, Constraint, Sequence, Table
+from pgproof.facts.catalog import Catalog, Column, Constraint, Table
 from pgproof.facts.model import Facts
+from pgproof.facts.objects import Sequence
 from pgproof.remedy.names import literal, quoted
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, Remedy, Severity, constraint_ref, table_ref

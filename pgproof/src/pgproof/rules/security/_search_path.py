@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from pgproof.facts.catalog import Function
 from pgproof.facts.model import Facts
+from pgproof.facts.objects import Function
 from pgproof.remedy.security import SetFunctionSearchPath
 from pgproof.rules.finding import Remedy
 

@@ -25,8 +25,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pgproof.facts.catalog import Role, Table
+from pgproof.facts.catalog import Table
 from pgproof.facts.model import Facts
+from pgproof.facts.objects import Role
 from pgproof.remedy.names import literal, quoted
 from pgproof.rules.finding import Evidence, Finding, NotChecked, ObjectRef, Remedy, table_ref
 from pgproof.rules.given import rights

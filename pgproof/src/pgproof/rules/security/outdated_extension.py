@@ -25,8 +25,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from pgproof.facts.catalog import Column, Extension, Table
+from pgproof.facts.catalog import Column, Table
 from pgproof.facts.model import Facts
+from pgproof.facts.objects import Extension
 from pgproof.remedy.extensions import UpdateExtension
 from pgproof.remedy.names import literal
 from pgproof.rules.finding import Evidence, Finding, NotChecked, ObjectRef, Remedy, table_ref

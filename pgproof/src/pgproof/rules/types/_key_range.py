@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pgproof.facts.catalog import Column, Sequence, Table
+from pgproof.facts.catalog import Column, Table
 from pgproof.facts.model import Facts
+from pgproof.facts.objects import Sequence
 from pgproof.rules.finding import Confidence, Evidence, ObjectRef, table_ref
 
 RANGES = {"int2": 2**15 - 1, "int4": 2**31 - 1, "int8": 2**63 - 1}

@@ -27,8 +27,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from pgproof.facts.catalog import Column, Sequence, Table
+from pgproof.facts.catalog import Column, Table
 from pgproof.facts.model import Facts
+from pgproof.facts.objects import Sequence
 from pgproof.facts.questions import HighestValue
 from pgproof.remedy.names import literal, quoted
 from pgproof.remedy.sequences import WidenSequence

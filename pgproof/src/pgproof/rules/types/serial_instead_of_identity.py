@@ -24,8 +24,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pgproof.facts.catalog import Column, Sequence, Table
+from pgproof.facts.catalog import Column, Table
 from pgproof.facts.model import Facts
+from pgproof.facts.objects import Sequence
 from pgproof.remedy.names import literal, quoted
 from pgproof.rules.finding import Evidence, Finding, NotChecked, ObjectRef, Remedy, table_ref
 from pgproof.rules.rule import Example, Metadata
