@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import multiprocessing
+import signal
 import sys
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,6 +29,8 @@ from pgproof.rules.rule import Example, Rule
 from pgproof.server import Server, running_server
 
 RESULTS = Path(__file__).parent / "results"
+LONGEST = 60
+"""Seconds a mutant may take on all examples; a loop that lost its end takes for ever."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ def score_rule(code: str, *, quick: bool = False) -> RuleScore:
         code: of the rule.
         quick: look at findings alone, not at what remedies do on a server.
     """
+    signal.signal(signal.SIGALRM, _give_up)
     rule = next(rule for rule in all_rules() if rule.code == code)
     module = importlib.import_module(rule.module)
     with running_server(settings={"fsync": "off"}) as server:
@@ -99,6 +103,10 @@ def score_rule(code: str, *, quick: bool = False) -> RuleScore:
                 else:
                     survivors.append(Survivor(code, Path(str(module.__file__)).name, mutant.line, mutant.change))
     return RuleScore(code, killed, tuple(survivors))
+
+
+def _give_up(_signal: int, _frame: object) -> None:
+    raise TimeoutError("a mutant that does not end is noticed")
 
 
 class _cases:
@@ -138,6 +146,7 @@ def _noticed(
 ) -> bool:
     changed = ModuleType(module.__name__)
     changed.__dict__["__file__"] = module.__file__
+    signal.alarm(LONGEST)
     try:
         # Frozen dataclasses look their module up by name.
         exec(compile(mutant.source, str(module.__file__), "exec"), _registered(changed).__dict__)
@@ -147,6 +156,7 @@ def _noticed(
     except Exception:
         return True
     finally:
+        signal.alarm(0)
         sys.modules[module.__name__] = module
     return False
 

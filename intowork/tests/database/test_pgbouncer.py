@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
-from pathlib import Path
-from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -24,77 +15,24 @@ from intowork.database.sessions import Database
 from intowork.errors import DatabaseUnavailable, StatementTimeout
 from intowork.settings import Settings
 from pgproof.server import Server
+from pgproof.testing import PgBouncer, running_pgbouncer
 
-PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed; make system-packages installs it"),
-]
-
-CONFIGURATION = """
-[databases]
-* = host={host} port={port} user=postgres
-[pgbouncer]
-listen_port = 6432
-unix_socket_dir = {folder}
-auth_type = any
-pool_mode = transaction
-default_pool_size = 2
-logfile = {folder}/log
-"""
+pytestmark = pytest.mark.system
 
 
 @pytest.fixture(scope="module")
-def bouncer(server: Server) -> Iterator[Path]:
-    """The socket directory of a PgBouncer in front of the server, with two connections per database."""
-    assert PROGRAM is not None
-    query = make_url(server.url()).query
-    # PgBouncer refuses to run as root; the server's own user may enter the server's socket directory.
-    owner = server.data_directory.stat().st_uid
-    with tempfile.TemporaryDirectory(prefix="pgb") as name:
-        folder = Path(name)
-        configuration = folder / "pgbouncer.ini"
-        configuration.write_text(
-            CONFIGURATION.format(host=query["host"], port=query["port"], folder=folder), encoding="utf-8"
-        )
-        if os.geteuid() == 0:
-            os.chown(folder, owner, -1)
-        process = subprocess.Popen(
-            [PROGRAM, "-q", configuration],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            user=owner if os.geteuid() == 0 else None,
-            group=pwd.getpwuid(owner).pw_gid if os.geteuid() == 0 else None,
-            extra_groups=[] if os.geteuid() == 0 else None,
-        )
-        try:
-            wait_until_it_listens(folder, process)
-            yield folder
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def wait_until_it_listens(folder: Path, process: subprocess.Popen[bytes]) -> None:
-    while process.poll() is None:
-        with contextlib.suppress(psycopg.OperationalError):
-            psycopg.connect(through(folder, "postgres")).close()
-            return
-        time.sleep(0.01)
-    raise AssertionError((folder / "log").read_text(encoding="utf-8"))
-
-
-def through(folder: Path, database: str) -> str:
-    return f"postgresql://postgres@/{database}?host={quote(str(folder), safe='')}&port=6432"
+def bouncer(server: Server) -> Iterator[PgBouncer]:
+    """A PgBouncer in front of the server, with two connections per database."""
+    with running_pgbouncer(server, connections=2) as running:
+        yield running
 
 
 @pytest.fixture
-def url(bouncer: Path, database: str) -> str:
+def url(bouncer: PgBouncer, database: str) -> str:
     """A fresh database, through PgBouncer."""
     name = make_url(database).database
     assert name is not None
-    return through(bouncer, name)
+    return bouncer.url(name)
 
 
 def behind(url: str, database: str, **values: object) -> Settings:

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from pgproof.examples_project import with_example_project
 from pgproof.facts.collect import collect_answers
 from pgproof.facts.model import Facts
 from pgproof.facts.read import ReadOptions, read_facts
@@ -68,6 +69,7 @@ def given(placed: Placed, facts: Facts) -> Facts:
         replace(setting, value=path) if setting.name == "search_path" else setting for setting in stated.server.settings
     )
     stated = replace(stated, server=replace(stated.server, settings=settings))
+    stated = with_example_project(stated, placed.example)
     for state in placed.example.given:
         stated = state(stated)
     return stated
@@ -83,7 +85,7 @@ def _place(connection: Connection, example: Example, schema: str, *, odd: bool) 
     connection.execute(sql.SQL("SET search_path = {}, public").format(sql.Identifier(schema)))
     if example.sql:
         connection.execute(example.sql.encode())
-    names = _rename(connection, schema) if odd and example.renamed else {}
+    names = _rename(connection, schema) if odd and not example.names_tables else {}
     return Placed(example, schema, names, odd)
 
 

@@ -1,4 +1,4 @@
-"""Fixtures for tests on a real PostgreSQL: every server there is, and a fresh database for each test.
+"""Fixtures for tests on a real PostgreSQL: every server there is, a fresh database for each test, PgBouncer and TLS.
 
 A test session starts each server once, when the first test needs it, and stops all of them at its end.
 """
@@ -6,9 +6,19 @@ A test session starts each server once, when the first test needs it, and stops 
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
 
+import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from pgproof.server import Server, ServerError, find_binaries, running_server
 
@@ -60,3 +70,80 @@ def embedded_database(embedded_server: Server) -> Iterator[str]:
     """The URL of an empty scratch database on the embedded server."""
     with embedded_server.scratch_database() as url:
         yield url
+
+
+_PGBOUNCER = """
+[databases]
+* = host={host} port={port} user=postgres
+[pgbouncer]
+listen_port = 6432
+unix_socket_dir = {folder}
+auth_type = any
+pool_mode = transaction
+default_pool_size = {connections}
+logfile = {folder}/log
+"""
+
+
+@dataclass(frozen=True)
+class PgBouncer:
+    """A PgBouncer in transaction mode, in front of a server of our own.
+
+    Attributes:
+        folder: of its socket and its log.
+    """
+
+    folder: Path
+
+    def url(self, database: str) -> str:
+        """The libpq URL of a database of the server, through PgBouncer."""
+        return f"postgresql://postgres@/{quote(database, safe='')}?host={quote(str(self.folder), safe='')}&port=6432"
+
+
+@contextlib.contextmanager
+def running_pgbouncer(server: Server, *, connections: int) -> Iterator[PgBouncer]:
+    """The real PgBouncer in front of a server, stopped at the end; the test is skipped where it is not installed.
+
+    Args:
+        server: behind it, a standby as well.
+        connections: to the server that it keeps for each database: with one, every transaction of every client has
+            the same.
+    """
+    program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if program is None:
+        pytest.skip("pgbouncer is not installed; make system-packages installs it")
+    socket = conninfo_to_dict(server.socket_url("postgres"))
+    with tempfile.TemporaryDirectory(prefix="pgb") as name:
+        folder = Path(name)
+        configuration = folder / "pgbouncer.ini"
+        configuration.write_text(
+            _PGBOUNCER.format(host=socket["host"], port=socket["port"], folder=folder, connections=connections),
+            encoding="utf-8",
+        )
+        # PgBouncer refuses to run as root; the server's own user may enter the server's socket directory.
+        account = server.account
+        account.take(folder)
+        process = subprocess.Popen(
+            [program, "-q", configuration],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            user=account.user,
+            group=account.group,
+            extra_groups=account.extra_groups,
+        )
+        try:
+            bouncer = PgBouncer(folder)
+            _wait_until_it_listens(bouncer, process)
+            yield bouncer
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _wait_until_it_listens(bouncer: PgBouncer, process: subprocess.Popen[bytes]) -> None:
+    while process.poll() is None:
+        with contextlib.suppress(psycopg.OperationalError):
+            psycopg.connect(bouncer.url("postgres")).close()
+            return
+        time.sleep(0.01)
+    raise AssertionError((bouncer.folder / "log").read_text(encoding="utf-8"))

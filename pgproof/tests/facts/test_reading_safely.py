@@ -5,76 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 import pytest
 
-from pgproof.facts.catalog import QualifiedName
 from pgproof.facts.collect import CollectOptions, collect_answers
-from pgproof.facts.model import Facts
-from pgproof.facts.questions import Compare, Duplicates, HighestValue, IsNull, Orphans, PlanOf, Question, RowsWhere
 from pgproof.facts.read import ReadOptions, read_facts
 from pgproof.server import Server, ServerError, find_binaries, running_server, running_standby, wait_until_replayed
 
+from .auditing import QUESTIONS, Counted, P, T, audit, bounds_watched, counting, make, shown
 from .conftest import Connection
-
-SCHEMA = """
-CREATE TABLE p (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text DEFAULT 'x' CHECK (name <> ''));
-CREATE TABLE t (id serial PRIMARY KEY, p int REFERENCES p, tags text[]);
-CREATE INDEX t_half ON t (p, lower(tags[1])) WHERE id > 3;
-CREATE MATERIALIZED VIEW m AS SELECT id FROM p;
-CREATE SEQUENCE lonely;
-INSERT INTO p (name) SELECT 'n' || n FROM generate_series(1, 300) n;
-INSERT INTO t (p) SELECT n FROM generate_series(1, 300) n;
-ANALYZE p; ANALYZE t
-"""
-P, T = QualifiedName("public", "p"), QualifiedName("public", "t")
-QUESTIONS: tuple[Question, ...] = (
-    RowsWhere(T, IsNull("p")),
-    RowsWhere(T, Compare("id", ">", "p")),
-    Duplicates(P, ("name",), lower=("name",)),
-    Orphans(T, ("p",), P, ("id",)),
-    HighestValue(T, "id"),
-    PlanOf("SELECT * FROM t WHERE p = $1"),
-)
-
-
-def make(connection: Connection, schema: str = SCHEMA) -> None:
-    for statement in schema.split(";"):
-        connection.execute(statement.encode())
-
-
-def audit(connection: Connection) -> Facts:
-    """Everything an audit does: the reading, questions counted, sampled and by ranges, and a plan."""
-    facts = read_facts(connection)
-    for options in (CollectOptions(), CollectOptions(largest_bytes=0), CollectOptions(data="exact")):
-        answers = collect_answers(connection, facts, QUESTIONS, options)
-        assert [answer.refused for answer in answers] == [None] * len(QUESTIONS)
-    return facts
-
-
-class _Counted(psycopg.Cursor[Any]):
-    """A cursor that tells what goes through it."""
-
-    seen: list[str] = []  # noqa: RUF012
-    after: Callable[[], None] = staticmethod(lambda: None)
-
-    def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
-        answer = super().execute(query, *args, **kwargs)
-        _Counted.seen.append(str(query))
-        _Counted.after()
-        return answer
-
-
-@contextmanager
-def counting(connection: Connection, after: Callable[[], None] = lambda: None) -> Iterator[list[str]]:
-    usual = connection.cursor_factory
-    _Counted.seen, _Counted.after = [], staticmethod(after)
-    connection.cursor_factory = _Counted
-    yield _Counted.seen
-    connection.cursor_factory = usual
 
 
 def test_at_most_thirty_statements_whatever_the_number_of_tables(connection: Connection) -> None:
@@ -106,31 +47,11 @@ def test_every_statement_is_tagged_and_left_out_of_the_workload(connection: Conn
 
 def test_the_bounds_hold_in_every_transaction_and_are_gone_after_it(connection: Connection) -> None:
     make(connection)
-    names = (
-        *("search_path", "row_security", "jit", "max_parallel_workers_per_gather", "work_mem", "statement_timeout"),
-        *("lock_timeout", "idle_in_transaction_session_timeout", "application_name", "TimeZone"),
-        "transaction_read_only",
-    )
-
-    def shown() -> list[str]:
-        with psycopg.Cursor(connection) as cursor:
-            return [cursor.execute(f"SHOW {name}".encode()).fetchone()[0] for name in names]  # type: ignore[index]
-
-    before, inside = shown(), []
-
-    def sample() -> None:
-        if connection.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS:
-            inside.append(shown())
-
-    with counting(connection, sample):
+    before = shown(connection)
+    with bounds_watched(connection, timeouts={"12s", "7s"}):
         facts = read_facts(connection, ReadOptions(statement_timeout=12_000))
         collect_answers(connection, facts, QUESTIONS[:3], CollectOptions(timeout=7_000))
-    assert shown() == before
-    bounded = [each for each in inside if each[8] == "pgproof"]
-    assert len(inside) - len(bounded) <= 2 + 2 * 2  # SET TRANSACTION, and the settings read before ours are set
-    assert {each[5] for each in bounded} == {"12s", "7s"}
-    safe = ["pg_catalog", "off", "off", "0", "16MB", "100ms", "1min", "pgproof", "UTC", "on"]
-    assert all(each[:5] + each[6:] == safe for each in bounded)
+    assert shown(connection) == before
 
 
 def test_only_access_share_locks_are_taken(connection: Connection, held: Callable[[str], Any], database: str) -> None:
@@ -293,7 +214,7 @@ def test_a_lock_taken_between_the_look_and_the_reading_is_tried_again_without_it
     with psycopg.connect(database) as other:
 
         def lock() -> None:
-            if "pg_locks" in _Counted.seen[-1]:
+            if "pg_locks" in Counted.seen[-1]:
                 other.execute("LOCK TABLE p IN ACCESS EXCLUSIVE MODE")
 
         with counting(connection, lock):
@@ -308,7 +229,7 @@ def test_a_table_dropped_while_it_is_read_fails_nothing(connection: Connection, 
     with psycopg.connect(database, autocommit=True) as other:
 
         def drop() -> None:
-            if "pg_locks" in _Counted.seen[-1]:
+            if "pg_locks" in Counted.seen[-1]:
                 other.execute("DROP TABLE IF EXISTS t; DROP SEQUENCE IF EXISTS lonely")
 
         with counting(connection, drop):

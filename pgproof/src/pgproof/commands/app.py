@@ -5,13 +5,32 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from datetime import date
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from pgproof.commands.parameters import (
+    AlembicOption,
+    Config,
+    DataOption,
+    EngineOption,
+    FailOn,
+    Format,
+    Ignore,
+    ModelsOption,
+    NewFile,
+    Output,
+    Processes,
+    Require,
+    RulesFormat,
+    Schemas,
+    Select,
+    Source,
+    Timeout,
+    Workload,
+)
 from pgproof.errors import PgproofError
 from pgproof.report.text import printable
 
@@ -48,83 +67,14 @@ app = typer.Typer(
 )
 
 
-class Format(StrEnum):
-    """How an audit is written."""
-
-    TTY = "tty"
-    JSON = "json"
-    MARKDOWN = "markdown"
-    SARIF = "sarif"
-    GITHUB = "github"
-
-
-class RulesFormat(StrEnum):
-    """How the rules are listed."""
-
-    TTY = "tty"
-    JSON = "json"
-    MARKDOWN = "markdown"
-
-
-class Data(StrEnum):
-    """How far questions to the data go."""
-
-    NONE = "none"
-    DEFAULT = "default"
-    EXACT = "exact"
-
-
-class FailOn(StrEnum):
-    """From which severity on a finding makes the exit code 1."""
-
-    CRITICAL = "critical"
-    HIGH = "high"
-    MEDIUM = "medium"
-    LOW = "low"
-    NEVER = "never"
-
-
-class Require(StrEnum):
-    """Whether a rule that could not be checked makes the exit code 3."""
-
-    ALL = "all"
-    NONE = "none"
-
-
-Source = Annotated[
-    str,
-    typer.Argument(help="A libpq or SQLAlchemy URL, service=NAME, env:VARIABLE, or a snapshot file.", metavar="SOURCE"),
-]
-DataOption = Annotated[
-    Data | None,
-    typer.Option(
-        help="Questions to the data. none: ask nothing; default: count tables up to 1 GB and sample larger ones; "
-        "exact: count all, range by range."
-    ),
-]
-Timeout = Annotated[str | None, typer.Option(help="How long each question may take; 5s by default.", metavar="TIME")]
-Config = Annotated[Path | None, typer.Option(help="A configuration instead of the project's own.", metavar="FILE")]
-Schemas = Annotated[
-    list[str] | None, typer.Option("--schema", help="Look at this schema alone; can be repeated.", metavar="NAME")
-]
-Select = Annotated[
-    list[str] | None,
-    typer.Option(help="Families, codes or slugs to run, separated by commas; can be repeated.", metavar="CODES"),
-]
-Ignore = Annotated[
-    list[str] | None,
-    typer.Option(help="Families, codes or slugs to leave out, separated by commas; can be repeated.", metavar="CODES"),
-]
-NewFile = Annotated[Path, typer.Option(help="The file to write; its owner alone can read it.", metavar="FILE")]
-Output = Annotated[
-    Path | None,
-    typer.Option(help="A file to write to instead of standard output; its owner alone can read it.", metavar="FILE"),
-]
-
-
 @app.command(epilog=_EXIT_CODES)
 def audit(
     source: Source,
+    models: ModelsOption = None,
+    engine: EngineOption = None,
+    processes: Processes = None,
+    workload: Workload = None,
+    alembic: AlembicOption = None,
     data: DataOption = None,
     question_timeout: Timeout = None,
     schema: Schemas = None,
@@ -167,6 +117,11 @@ def audit(
 
     options = _options(
         config,
+        models=models,
+        engine=engine,
+        processes=processes,
+        workload=workload,
+        alembic=alembic,
         data=data,
         question_timeout=question_timeout,
         schema=schema,
@@ -201,6 +156,11 @@ def audit(
 def snapshot(
     source: Source,
     output: NewFile,
+    models: ModelsOption = None,
+    engine: EngineOption = None,
+    processes: Processes = None,
+    workload: Workload = None,
+    alembic: AlembicOption = None,
     data: DataOption = None,
     question_timeout: Timeout = None,
     config: Config = None,
@@ -211,7 +171,16 @@ def snapshot(
     from pgproof.facts.snapshot import to_json
     from pgproof.rules.discovery import all_rules
 
-    options = _options(config, data=data, question_timeout=question_timeout)
+    options = _options(
+        config,
+        models=models,
+        engine=engine,
+        processes=processes,
+        workload=workload,
+        alembic=alembic,
+        data=data,
+        question_timeout=question_timeout,
+    )
     refuse_unwritable(output)
     everything = options.model_copy(update={"schema_names": ()})
     gathered = gather_from(source_of(source), all_rules(), everything, _errors())
@@ -222,6 +191,11 @@ def snapshot(
 def baseline(
     source: Source,
     output: NewFile,
+    models: ModelsOption = None,
+    engine: EngineOption = None,
+    processes: Processes = None,
+    workload: Workload = None,
+    alembic: AlembicOption = None,
     data: DataOption = None,
     question_timeout: Timeout = None,
     schema: Schemas = None,
@@ -235,7 +209,17 @@ def baseline(
     from pgproof.commands.output import refuse_unwritable, write
     from pgproof.rules.discovery import all_rules
 
-    options = _options(config, data=data, question_timeout=question_timeout, schema=schema)
+    options = _options(
+        config,
+        models=models,
+        engine=engine,
+        processes=processes,
+        workload=workload,
+        alembic=alembic,
+        data=data,
+        question_timeout=question_timeout,
+        schema=schema,
+    )
     # The baseline that the configuration names is what is being made: it need not be there yet.
     looking = audit_options(options.model_copy(update={"baseline": None}), date.today())
     refuse_unwritable(output)
@@ -247,6 +231,11 @@ def baseline(
 def reproduce(
     source: Source,
     fingerprint: Annotated[str, typer.Argument(help="Of a finding, or its first characters.", metavar="FINGERPRINT")],
+    models: ModelsOption = None,
+    engine: EngineOption = None,
+    processes: Processes = None,
+    workload: Workload = None,
+    alembic: AlembicOption = None,
     data: DataOption = None,
     question_timeout: Timeout = None,
     config: Config = None,
@@ -259,7 +248,16 @@ def reproduce(
     from pgproof.commands.reproduce import reproduce_on_copy
     from pgproof.rules.discovery import all_rules
 
-    options = _options(config, data=data, question_timeout=question_timeout)
+    options = _options(
+        config,
+        models=models,
+        engine=engine,
+        processes=processes,
+        workload=workload,
+        alembic=alembic,
+        data=data,
+        question_timeout=question_timeout,
+    )
     looking = replace(audit_options(options, date.today()), baseline=None)
     server = server_source(source)
     gathered = gather_from(server, rules_of(looking), options, _errors())
@@ -341,7 +339,9 @@ def _options(config: Path | None, **given: Any) -> Options:
     for name in ("select", "ignore"):
         if given.get(name) is not None:
             given[name] = ",".join(given[name])
-    return load_options(config, _here(), {**given, "schema": tuple(given.get("schema") or ())})
+    for name in ("schema", "models"):
+        given[name] = tuple(given.get(name) or ())
+    return load_options(config, _here(), given)
 
 
 def _described(options: Options) -> dict[str, str]:

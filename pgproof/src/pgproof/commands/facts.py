@@ -15,6 +15,8 @@ from pgproof.audit import INTERRUPTED, ask
 from pgproof.errors import PgproofError
 from pgproof.facts.collect import CollectOptions, Connection
 from pgproof.facts.model import Facts
+from pgproof.facts.project.child import Project
+from pgproof.facts.project.gather import ProjectOptions, with_project
 from pgproof.facts.questions import Answer
 from pgproof.facts.read import read_facts
 from pgproof.facts.snapshot import from_json
@@ -22,6 +24,9 @@ from pgproof.facts.source import ServerSource, SnapshotSource, connect, parse_so
 from pgproof.rules.checking import questions_of
 from pgproof.rules.rule import Rule
 from pgproof.settings import ConfigurationError, Options
+
+STATEMENTS = "pg_stat_statements"
+"""The workload that the server keeps; it is read wherever it is there."""
 
 
 @dataclass(frozen=True)
@@ -86,15 +91,29 @@ def gather_from(
     started = time.perf_counter()
     match source:
         case SnapshotSource(path):
-            facts = _snapshot(path)
+            facts = _with_project(_snapshot(path), options)
             _refuse_unknown_schemas(facts, options.schema_names)
-            return Gathered(facts, time.perf_counter() - started)
+            return Gathered(facts, time.perf_counter() - started, tuple(_unread(facts)))
         case ServerSource() as server:
             with connect(server) as connection:
-                facts = read_facts(connection)
+                facts = _with_project(read_facts(connection), options)
                 _refuse_unknown_schemas(facts, options.schema_names)
                 answers = _answers(connection, facts, rules, options, errors, keep_partial=keep_partial)
-            return Gathered(facts.with_answers(answers), time.perf_counter() - started, tuple(_warnings(facts)))
+            warnings = (*_warnings(facts), *_unread(facts))
+            return Gathered(facts.with_answers(answers), time.perf_counter() - started, warnings)
+
+
+def _with_project(facts: Facts, options: Options) -> Facts:
+    recording = None if options.workload in (None, STATEMENTS) else Path(str(options.workload))
+    asked = ProjectOptions(options.models, options.engine, options.processes, options.alembic, recording)
+    return facts if asked == ProjectOptions() else with_project(facts, Project(Path.cwd()), asked)
+
+
+def _unread(facts: Facts) -> Iterator[str]:
+    """What of the project could not be read: the rest of the audit goes on, and lists its rules as not checked."""
+    for line in facts.missing:
+        if line.startswith(("models: ", "engine: ", "migrations: ", "recording: ")):
+            yield line
 
 
 def _snapshot(path: Path) -> Facts:

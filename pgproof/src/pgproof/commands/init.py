@@ -13,6 +13,11 @@ TEMPLATE = """\
 # or an example where there is none. The environment (PGPROOF_FAIL_ON=medium) goes before this file, the command line
 # before both. The same keys may stand in pyproject.toml under [tool.pgproof].
 
+# models = ["app.models:Base"]  # the SQLAlchemy models: declarative bases, registries or MetaData
+# engine = "app.db:engine"      # the application's engine, or with () a factory of one
+# processes = 4                 # of the application that each have such an engine
+# workload = "workload.jsonl"   # what pgproof record wrote
+# alembic = "alembic.ini"       # the migrations
 # data = "default"              # none: ask the data nothing; exact: count tables above 1 GB too
 # question-timeout = "5s"       # of each question to the data
 # schema = ["public"]           # all schemas where absent

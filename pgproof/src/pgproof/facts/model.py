@@ -7,7 +7,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from pgproof.facts.catalog import Catalog, Table
+from pgproof.facts.engine import Engine
+from pgproof.facts.migrations import Migrations
+from pgproof.facts.models import Models
 from pgproof.facts.questions import Answer, Counts, PlanNode, Question
+from pgproof.facts.recording import Recording
 from pgproof.facts.server_state import Database, Rights, Server
 
 
@@ -20,6 +24,10 @@ class Facts:
         rights: what the role that read them may see: what it may not is not checked, never taken as absent.
         answers: to the questions that rules asked of the data.
         missing: what could not be read, and why; each a line.
+        models: what the SQLAlchemy models say; None if they were not given or not readable, as with those below.
+        engine: what the application connects with.
+        migrations: what the Alembic scripts do.
+        recording: what the application was seen to send.
     """
 
     version: int
@@ -29,6 +37,10 @@ class Facts:
     server: Server
     answers: tuple[Answer, ...] = ()
     missing: tuple[str, ...] = field(default=())
+    models: Models | None = None
+    engine: Engine | None = None
+    migrations: Migrations | None = None
+    recording: Recording | None = None
 
     def answer(self, question: Question) -> Answer | None:
         """Return what came back for a question; None if it was not asked."""

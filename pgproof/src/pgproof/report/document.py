@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from pgproof.audit import Audit
+from pgproof.facts.source_line import SourceLine
 from pgproof.remedy.operation import Operation
 from pgproof.rules.finding import Confidence, Evidence, Finding, ObjectRef, Remedy, Severity
 from pgproof.score import Score
@@ -70,14 +71,6 @@ class RemedyDocument:
 
 
 @dataclass(frozen=True)
-class LocationDocument:
-    """A place in source code."""
-
-    file: str
-    line: int
-
-
-@dataclass(frozen=True)
 class FindingDocument:
     """Something that is wrong."""
 
@@ -94,7 +87,7 @@ class FindingDocument:
     remedy: RemedyDocument | None
     fingerprint: str
     baseline: Literal["new", "known"]
-    location: LocationDocument | None
+    location: SourceLine | None
 
 
 @dataclass(frozen=True)
@@ -228,7 +221,7 @@ def _finding(finding: Finding, known: frozenset[str]) -> FindingDocument:
         remedy=_remedy(finding.remedy) if finding.remedy else None,
         fingerprint=finding.fingerprint,
         baseline="known" if finding.fingerprint in known else "new",
-        location=None,
+        location=finding.location,
     )
 
 

@@ -42,9 +42,29 @@ def check(rules: Iterable[Rule], facts: Facts) -> Checked:
     findings: list[Finding] = []
     not_checked: list[Unchecked] = []
     for rule in rules:
+        lacking = next((why for need in rule.metadata.needs if (why := _lacking(need, facts))), None)
+        if lacking is not None:
+            not_checked.append(Unchecked(rule.code, NotChecked(lacking)))
+            continue
         for result in rule.check(facts):
             if isinstance(result, Finding):
                 findings.append(result)
             else:
                 not_checked.append(Unchecked(rule.code, result))
     return Checked(tuple(findings), tuple(not_checked))
+
+
+_PROJECT = {
+    "models": "the SQLAlchemy models: --models package.module:Base",
+    "engine": "the application's engine: --engine package.module:engine",
+    "migrations": "the Alembic scripts: --alembic alembic.ini",
+    "recording": "a recorded workload: pgproof record, then --workload FILE",
+}
+"""What the database alone cannot say, and the option that gives it."""
+
+
+def _lacking(need: str, facts: Facts) -> str | None:
+    """Why a rule cannot run at all: nobody gave what it needs of the project, or it could not be read."""
+    if need not in _PROJECT or getattr(facts, need) is not None:
+        return None
+    return next((line for line in facts.missing if line.startswith(f"{need}: ")), _PROJECT[need])

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from pgproof.facts.catalog import Constraint, Index, Table
 from pgproof.facts.questions import Answer, Counts
+from pgproof.facts.source_line import SourceLine
 from pgproof.remedy.operation import Operation
 from pgproof.rules.counter_examples import CounterExample
 
@@ -59,13 +60,13 @@ class Evidence:
     """What was run and what came back.
 
     Attributes:
-        kind: catalog, data, statistics, settings or plan.
-        statement: SQL that a reader can run to see the same.
+        kind: where it was looked: in the database, or in the project's own code.
+        statement: SQL that a reader can run to see the same; of code, what was read, such as a class and its line.
         result: what it said, in words.
         counts: of a counted question.
     """
 
-    kind: Literal["catalog", "data", "statistics", "settings", "plan"]
+    kind: Literal["catalog", "data", "statistics", "settings", "plan", "models", "engine", "script", "recording"]
     statement: str
     result: str
     counts: Counts | None = None
@@ -95,6 +96,7 @@ class Finding:
         remedy: None where nothing but a decision of people helps.
         confidence: how it is known: from the catalog, an exact count, a sample, a plan or a measurement.
         counter_example: what would show the fault happening, for `pgproof reproduce`.
+        location: where in the project's code it is written, if anywhere.
     """
 
     rule: str
@@ -109,6 +111,7 @@ class Finding:
     remedy: Remedy | None
     related: tuple[ObjectRef, ...] = ()
     counter_example: CounterExample | None = field(default=None, compare=False)
+    location: SourceLine | None = None
 
     @property
     def fingerprint(self) -> str:

@@ -8,10 +8,22 @@ from typing import Literal, TypeAlias
 
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
+from pgproof.facts.source_line import SourceLine
 from pgproof.rules.counter_examples import CounterExample
 from pgproof.rules.finding import Confidence, Evidence, Finding, NotChecked, ObjectRef, Remedy, Severity
 
-Need: TypeAlias = Literal["catalog", "data", "settings", "statistics", "statements", "plan"]
+Need: TypeAlias = Literal[
+    "catalog",
+    "data",
+    "settings",
+    "statistics",
+    "statements",
+    "plan",
+    "models",
+    "engine",
+    "migrations",
+    "recording",
+]
 
 FAMILIES = {
     "INT": "integrity",
@@ -64,6 +76,7 @@ class Metadata:
         confidence: Confidence = "catalog",
         related: tuple[ObjectRef, ...] = (),
         counter_example: CounterExample | None = None,
+        location: SourceLine | None = None,
     ) -> Finding:
         """Return a finding of this rule; `severity` only where it differs from the rule's own."""
         return Finding(
@@ -79,6 +92,7 @@ class Metadata:
             remedy=remedy,
             related=related,
             counter_example=counter_example,
+            location=location,
         )
 
 
@@ -100,6 +114,10 @@ class Example:
         says: words that its message, consequence or remedy must hold, such as a number that was counted.
         renamed: False to keep the tables' names in the odd schema too, where `given` names them.
         alone: it changes the database itself (its settings, extensions or roles), so it gets one of its own.
+        models: Python source of SQLAlchemy models with a `Base`; tables without a schema are those of the example.
+        engine: Python source that makes an `engine`.
+        scripts: Alembic scripts, each the source of one revision.
+        recording: what `pgproof record` wrote.
     """
 
     name: str
@@ -111,6 +129,15 @@ class Example:
     says: tuple[str, ...] = ()
     renamed: bool = True
     alone: bool = False
+    models: str = ""
+    engine: str = ""
+    scripts: tuple[str, ...] = ()
+    recording: str = ""
+
+    @property
+    def names_tables(self) -> bool:
+        """Whether code or facts beside the SQL name its tables, so that these keep their names."""
+        return not self.renamed or any((self.models, self.scripts, self.recording))
 
 
 Check: TypeAlias = Callable[[Facts], Iterator[Finding | NotChecked]]
