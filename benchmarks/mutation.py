@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import multiprocessing
+import resource
 import signal
 import sys
 from dataclasses import dataclass, replace
@@ -29,8 +30,10 @@ from pgproof.rules.rule import Example, Rule
 from pgproof.server import Server, running_server
 
 RESULTS = Path(__file__).parent / "results"
-LONGEST = 60
+LONGEST = 30
 """Seconds a mutant may take on all examples; a loop that lost its end takes for ever."""
+MOST_MEMORY = 3 * 2**30
+"""Bytes of address space of a process, for the same loops."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +75,11 @@ def main() -> None:
     judging = partial(score_rule, quick=options.quick)
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
         scores = []
-        for done, score in enumerate(pool.imap(judging, chosen), 1):
+        for done, score in enumerate(pool.imap_unordered(judging, chosen), 1):
             scores.append(score)
             total = score.killed + len(score.survivors)
             print(f"{done}/{len(chosen)} {score.rule}: {score.killed} of {total}", file=sys.stderr)
+    scores.sort(key=lambda score: chosen.index(score.rule))
     print(table(scores))
     if not options.rules and not options.quick:
         (RESULTS / "mutation.md").write_text(table(scores), encoding="utf-8")
@@ -92,6 +96,8 @@ def score_rule(code: str, *, quick: bool = False) -> RuleScore:
     rule = next(rule for rule in all_rules() if rule.code == code)
     module = importlib.import_module(rule.module)
     with running_server(settings={"fsync": "off"}) as server:
+        # After the server started, which inherits nothing of it.
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, resource.RLIM_INFINITY))
         survivors: list[Survivor] = []
         killed = 0
         with _cases(server, rule) as (connections, cases):

@@ -1,11 +1,10 @@
-"""Through the real PgBouncer in transaction mode: the same facts, the same bounds, and nothing left on its connection."""
+"""Through the real PgBouncer in transaction mode: the same facts, the same bounds, and nothing left behind."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import psycopg
 import pytest
@@ -64,19 +63,25 @@ def without_times(facts: Facts) -> Facts:
 def left_as_it_was(url: str) -> Iterator[None]:
     """Compare the server connection of PgBouncer, as another client finds it, before and after; it is never reset."""
 
-    def state() -> tuple[Any, ...]:
+    def state() -> list[object]:
+        # Tagged, so that they are no more part of the workload than the audit's own.
         with psycopg.connect(url, autocommit=True, prepare_threshold=None) as other:
-            own = other.execute("SELECT pg_backend_pid()").fetchone()
-            settings = other.execute("SELECT name, setting, source FROM pg_settings ORDER BY name").fetchall()
-            prepared = other.execute("SELECT name FROM pg_prepared_statements").fetchall()
-            temporary = other.execute("SELECT relname FROM pg_class WHERE relpersistence = 't'").fetchall()
-            return own, settings, prepared, temporary, other.execute("SELECT name FROM pg_cursors").fetchall()
+            return [
+                other.execute(f"SELECT /* pgproof */ {what}".encode()).fetchall()
+                for what in (
+                    "pg_backend_pid()",
+                    "name, setting FROM pg_settings ORDER BY name",
+                    "name FROM pg_prepared_statements",
+                    "relname FROM pg_class WHERE relpersistence = 't'",
+                    "name FROM pg_cursors",
+                )
+            ]
 
     before = state()
     yield
     after = state()
     assert after == before
-    assert after[2:] == ([], [], [])
+    assert after[2:] == [[], [], []]
 
 
 def test_the_facts_are_those_of_a_direct_connection(url: str, database: str) -> None:
@@ -99,13 +104,17 @@ def test_the_bounds_hold_in_every_transaction_and_are_gone_after_it(url: str) ->
 
 def test_what_fails_leaves_nothing_behind_either(url: str, connection: Connection) -> None:
     connection.execute("INSERT INTO p (name) SELECT 'n' FROM generate_series(1, 200000)")
-    slow = QUESTIONS[2]
-    questions = (slow, RowsWhere(T, Matches("tags", "(")), PlanOf("SELECT 1 / 0"), PlanOf("SELECT * FROM gone"))
+    failing = (RowsWhere(T, Matches("tags", "(")), PlanOf("SELECT 1 / 0"), PlanOf("SELECT * FROM gone"))
     with left_as_it_was(url), opened(url) as pooled:
-        answers = collect_answers(pooled, read_facts(pooled), questions, CollectOptions(timeout=1))
-    refused = [answer.refused or "" for answer in answers]
-    assert "statement timeout" in refused[0]
-    assert [answer.counts or answer.plan for answer in answers] == [None] * len(questions)
+        facts = read_facts(pooled)
+        (slow,) = collect_answers(pooled, facts, QUESTIONS[2:3], CollectOptions(timeout=1))
+        refused = [answer.refused or "" for answer in collect_answers(pooled, facts, failing)]
+    assert "statement timeout" in (slow.refused or "")
+    assert refused == [
+        "public.t.tags is of type text[], not a text",
+        "division by zero (SQLSTATE 22012)",
+        'relation "gone" does not exist (SQLSTATE 42P01)',
+    ]
 
 
 def test_a_hot_standby_behind_it_is_a_source_like_any_other(url: str, server: Server, connection: Connection) -> None:

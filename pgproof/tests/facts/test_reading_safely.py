@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,8 +11,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from pgproof.audit import gather
 from pgproof.facts.collect import CollectOptions, collect_answers
+from pgproof.facts.questions import PlanOf, RowsWhere
 from pgproof.facts.read import ReadOptions, read_facts
+from pgproof.rules.discovery import all_rules
 from pgproof.server import Server, ServerError, find_binaries, running_server, running_standby, wait_until_replayed
 
 from .auditing import QUESTIONS, Counted, P, T, audit, bounds_watched, counting, make, shown
@@ -99,30 +103,61 @@ def quiet_server(request: pytest.FixtureRequest) -> Iterator[Server]:
         yield server
 
 
+def wal_records(server: Server, start: str, end: str) -> list[str]:
+    """What pg_waldump says of each record between two places: its transaction and its description."""
+    program = server.binaries.directory / "pg_waldump"
+    if not program.exists():
+        pytest.skip(f"there is no {program}")
+    answer = server.account.run(
+        [program, "--path", server.data_directory / "pg_wal", "--start", start, "--end", end],
+    )
+    assert answer.returncode == 0, answer.stderr
+    return [" ".join(found) for found in re.findall(r"(tx: +\d+),.* desc: (\w+)", answer.stdout)]
+
+
+BACKGROUND = {"RUNNING_XACTS", "CHECKPOINT_REDO", "CHECKPOINT_ONLINE"}
+
+
 def test_nothing_is_written_and_no_transaction_id_is_taken(quiet_server: Server) -> None:
     with (
         quiet_server.scratch_database() as url,
         psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection,
         psycopg.connect(url, autocommit=True) as other,
     ):
+        connection.execute("CREATE EXTENSION pg_stat_statements")
         make(connection)
-        audit(connection)
+        connection.execute("SELECT count(*) FROM t WHERE p = 17")
+
+        def everything() -> None:
+            audit(connection)
+            facts = gather(connection, all_rules())
+            assert {type(answer.question) for answer in facts.answers if answer.refused is None} >= {RowsWhere, PlanOf}
+
+        everything()
         # What ANALYZE writes would be marked as committed by whoever reads it first, so it comes before VACUUM.
         connection.execute("ANALYZE")
         connection.execute("VACUUM (FREEZE)")
         connection.execute("CHECKPOINT")
 
-        def state() -> tuple[Any, ...] | None:
-            return other.execute(
-                "SELECT pg_snapshot_xmax(pg_current_snapshot())::text, pg_current_wal_insert_lsn()::text,"
+        def state() -> tuple[Any, ...]:
+            row = other.execute(
+                "SELECT pg_current_wal_insert_lsn()::text, pg_snapshot_xmax(pg_current_snapshot())::text,"
                 " (SELECT temp_files FROM pg_stat_database WHERE datname = current_database()),"
                 " (SELECT count(*) FROM pg_class WHERE relpersistence = 't')"
             ).fetchone()
+            assert row is not None
+            return row
 
         state()
-        before = state()
-        audit(connection)
-        assert state() == before
+        start, *before = state()
+        everything()
+        _, *after = state()
+        assert after == before
+        # The record that ends the file is the first that is not the server's own affair, and is ours to write.
+        (end,) = other.execute("SELECT pg_switch_wal()::text").fetchone() or ("",)
+        records = wal_records(quiet_server, start, end)
+        assert records[-1] == "tx: 0 SWITCH"
+        assert {record.removeprefix("tx: 0 ") for record in records[:-1]} <= BACKGROUND
 
 
 def test_a_hot_standby_is_read_like_its_primary(quiet_server: Server) -> None:

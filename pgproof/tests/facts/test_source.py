@@ -90,11 +90,14 @@ def said(url: str) -> str:
     return message
 
 
-def test_a_connection_names_itself_and_prepares_nothing(database: str) -> None:
-    source = parse_source(database)
+def test_a_connection_has_no_name_that_could_stay_and_prepares_nothing(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGAPPNAME", "shell")
+    source = parse_source(f"{database}&application_name=url")
     assert isinstance(source, ServerSource)
     with connect(source) as connection:
-        assert connection.execute("SHOW application_name").fetchone() == ("pgproof",)
+        assert connection.execute("SHOW application_name").fetchone() == ("",)
         assert connection.execute("SHOW client_encoding").fetchone() == ("UTF8",)
         assert connection.autocommit
         for _ in range(10):

@@ -90,7 +90,11 @@ class Role:
 
 @dataclass(frozen=True)
 class Function:
-    """A function or procedure of a user, without its body."""
+    """A function or procedure of a user, without its body.
+
+    Attributes:
+        sql_body: its body is in the SQL standard's form (BEGIN ATOMIC, RETURN): names were looked up at its creation.
+    """
 
     oid: int
     schema: str
@@ -104,3 +108,4 @@ class Function:
     is_trigger: bool
     public_execute: bool
     extension: str | None
+    sql_body: bool = False

@@ -86,7 +86,13 @@ class RoleSetting:
 
 @dataclass(frozen=True)
 class AuthenticationRule:
-    """A line of pg_hba.conf as the server understood it."""
+    """A line of pg_hba.conf as the server understood it.
+
+    Attributes:
+        address: an IP address, a host name, or a word such as `all`; None for a socket.
+        netmask: of an IP address, in the form of one; None for anything else.
+        options: `clientcert`, `clientname` and `map` as NAME=VALUE; of others, which may hold a password, the names.
+    """
 
     line_number: int
     type: str
@@ -95,6 +101,8 @@ class AuthenticationRule:
     address: str | None
     method: str | None
     broken: bool
+    netmask: str | None = None
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,8 @@ def connect(source: ServerSource) -> Iterator[psycopg.Connection[Any]]:
             autocommit=True,
             prepare_threshold=None,
             connect_timeout=CONNECT_SECONDS,
-            application_name="pgproof",
+            # Each transaction names itself: PgBouncer would hand a name of ours on to the next client that has none.
+            application_name="",
             client_encoding="utf8",
         )
     except psycopg.Error as error:

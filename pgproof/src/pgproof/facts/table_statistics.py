@@ -27,7 +27,12 @@ class ColumnStatistics:
 
 @dataclass(frozen=True, slots=True)
 class TableStatistics:
-    """What the server counted about a table since its statistics were reset (pg_stat_user_tables)."""
+    """What the server counted about a table since its statistics were reset (pg_stat_user_tables).
+
+    Attributes:
+        last_sequential_scan: when the last of them ended; None for none, and before PostgreSQL 16, which keeps no date.
+        last_index_scan: of any of its indexes, in the same way.
+    """
 
     sequential_scans: int
     sequential_rows_read: int
@@ -45,3 +50,5 @@ class TableStatistics:
     analyzed_at: datetime | None
     heap_reads: int
     heap_hits: int
+    last_sequential_scan: datetime | None = None
+    last_index_scan: datetime | None = None

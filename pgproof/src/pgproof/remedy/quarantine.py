@@ -5,6 +5,7 @@ They go to tables of the schema `quarantine`. Each move is one statement, so tha
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ from pgproof.remedy.names import object_name, quoted
 from pgproof.remedy.operation import Operation
 
 _KEPT = "quarantine_kept"
+_NUMBER = "quarantine_number"
 _ROW_LOCKS = "writes to the rows that are moved, until their move is committed"
 
 _DROP_SCHEMA_IF_EMPTY = (
@@ -37,26 +39,29 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class _Move(Operation):
-    """What the two kinds of quarantine share.
+class _Aside(Operation):
+    """A table of the quarantine, and what every way there and back needs.
 
     Attributes:
-        key: the single column of the primary key.
         columns: every column that can be written, in order; generated ones are computed again.
     """
 
     schema: str
     table: str
-    key: str
     columns: tuple[str, ...]
 
     lock: ClassVar[str] = "ROW EXCLUSIVE"
     blocks: ClassVar[str] = _ROW_LOCKS
 
     @property
+    @abstractmethod
+    def why(self) -> tuple[str, ...]:
+        """What rows move for, as parts of a name: two moves of one table's rows are kept apart by it."""
+
+    @property
     def aside(self) -> str:
         """The quarantine table, quoted."""
-        return quoted(SCHEMA, object_name(self.schema, self.table, ()))
+        return quoted(SCHEMA, object_name(self.schema, self.table, self.why))
 
     @property
     def source(self) -> str:
@@ -67,14 +72,6 @@ class _Move(Operation):
         """The columns, quoted."""
         return ", ".join(f"{alias}{quoted(column)}" for column in self.columns)
 
-    def make_aside(self, extra: str) -> tuple[str, ...]:
-        """The statements that make the quarantine table."""
-        return (
-            f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}",
-            f"CREATE TABLE {self.aside} AS SELECT {self.listed('t.')}{extra} FROM {self.source} AS t WITH NO DATA",
-            f"ALTER TABLE {self.aside} ADD PRIMARY KEY ({quoted(self.key)})",
-        )
-
     def bring_back(self) -> str:
         """The INSERT that brings the rows back."""
         return (
@@ -82,27 +79,66 @@ class _Move(Operation):
             f" SELECT {self.listed()} FROM {self.aside}"
         )
 
+    def make_aside(self, extra: str = "") -> tuple[str, ...]:
+        """The statements that make the quarantine table, as yet without a key."""
+        return (
+            f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}",
+            f"CREATE TABLE {self.aside} AS SELECT {self.listed('t.')}{extra} FROM {self.source} AS t WITH NO DATA",
+        )
+
 
 @dataclass(frozen=True)
-class QuarantineDuplicates(_Move):
-    """Of rows with the same values of some columns one stays; rows that refer to the others refer to it from then on.
+class _Equal:
+    """Which rows are equal, and which of them stays.
 
     Attributes:
-        same: the columns whose values must not repeat, as SQL (a quoted name, or lower() of one).
-        keep: ORDER BY as SQL: of equal rows the first stays.
-        references: every foreign key to the table; one that is left out would make the move fail, or take rows along.
+        same: the columns whose values must not repeat; a row with a NULL among them repeats none.
+        lower: those of them that compare in lower case.
+        keep: columns to order by: of equal rows the first stays.
     """
 
     same: tuple[str, ...] = ()
-    keep: str = ""
+    lower: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+
+    @property
+    def window(self) -> str:
+        """The window of equal rows."""
+        same = ", ".join(f"lower({quoted(name)})" if name in self.lower else quoted(name) for name in self.same)
+        return f"(PARTITION BY {same} ORDER BY {', '.join(quoted(name) for name in self.keep)})"
+
+    @property
+    def given(self) -> str:
+        """The condition that none of the columns is NULL."""
+        return " AND ".join(f"{quoted(name)} IS NOT NULL" for name in self.same)
+
+
+@dataclass(frozen=True)
+class QuarantineDuplicates(_Equal, _Aside):
+    """Of rows with the same values of some columns one stays; rows that refer to the others refer to it from then on.
+
+    Attributes:
+        key: the single column of the primary key.
+        references: every foreign key to the table; one that is left out would make the move fail, or take rows along.
+    """
+
+    key: str = ""
     references: tuple[Reference, ...] = ()
 
     kind: ClassVar[str] = "quarantine duplicates"
 
+    @property
+    def why(self) -> tuple[str, ...]:
+        """The columns that repeat."""
+        return self.same
+
     def forward(self) -> tuple[str, ...]:
         """Return the quarantine's tables and the move."""
         key = quoted(self.key)
-        tables = self.make_aside(f", t.{key} AS {_KEPT}")
+        tables = (
+            *self.make_aside(f", t.{key} AS {_KEPT}"),
+            f"ALTER TABLE {self.aside} ADD PRIMARY KEY ({key})",
+        )
         for reference in self.references:
             own, column = quoted(reference.key), quoted(reference.column)
             tables += (
@@ -110,11 +146,9 @@ class QuarantineDuplicates(_Move):
                 f" FROM {quoted(reference.schema, reference.table)} WITH NO DATA",
                 f"ALTER TABLE {self._log(reference)} ADD PRIMARY KEY ({own})",
             )
-        window = f"(PARTITION BY {', '.join(self.same)} ORDER BY {self.keep or key})"
-        given = " AND ".join(f"{same} IS NOT NULL" for same in self.same)
         steps = [
             f"ranked AS (SELECT {key}, first_value({key}) OVER w AS kept, row_number() OVER w AS n"
-            f" FROM {self.source} WHERE {given} WINDOW w AS {window})",
+            f" FROM {self.source} WHERE {self.given} WINDOW w AS {self.window})",
             f"moved AS (INSERT INTO {self.aside} SELECT {self.listed('t.')}, r.kept FROM {self.source} AS t"
             f" JOIN ranked AS r ON r.{key} = t.{key} WHERE r.n > 1 RETURNING {key}, {_KEPT})",
         ]
@@ -146,28 +180,64 @@ class QuarantineDuplicates(_Move):
         return (f"WITH {', '.join(steps)} SELECT", *drops, f"DROP TABLE {self.aside}", _DROP_SCHEMA_IF_EMPTY)
 
     def _log(self, reference: Reference) -> str:
-        return quoted(
-            SCHEMA, object_name(self.schema, self.table, (reference.schema, reference.table, reference.column))
-        )
+        parts = (*self.why, reference.schema, reference.table, reference.column)
+        return quoted(SCHEMA, object_name(self.schema, self.table, parts))
 
 
 @dataclass(frozen=True)
-class QuarantineOrphans(_Move):
+class QuarantineCopies(_Equal, _Aside):
+    """Of rows with the same values of some columns one stays, in a table whose rows no key tells apart.
+
+    Nothing can refer to them, and what they lack the quarantine gives them: a number as their key.
+    """
+
+    kind: ClassVar[str] = "quarantine copies"
+
+    @property
+    def why(self) -> tuple[str, ...]:
+        """The columns that repeat."""
+        return self.same
+
+    def forward(self) -> tuple[str, ...]:
+        """Return the quarantine's table and the move."""
+        return (
+            *self.make_aside(),
+            f"ALTER TABLE {self.aside} ADD COLUMN {_NUMBER} bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+            f"WITH ranked AS (SELECT ctid AS place, row_number() OVER {self.window} AS n FROM {self.source}"
+            f" WHERE {self.given}), moved AS (DELETE FROM {self.source} AS t USING ranked AS r"
+            f" WHERE t.ctid = r.place AND r.n > 1 RETURNING {self.listed('t.')})"
+            f" INSERT INTO {self.aside} ({self.listed()}) SELECT {self.listed()} FROM moved",
+        )
+
+    def reverse(self) -> tuple[str, ...]:
+        """Return the way back; the rule that would refuse the rows must be gone first."""
+        return (self.bring_back(), f"DROP TABLE {self.aside}", _DROP_SCHEMA_IF_EMPTY)
+
+
+@dataclass(frozen=True)
+class QuarantineOrphans(_Aside):
     """Rows that refer to a row that does not exist are moved aside.
 
     Attributes:
+        key: the single column of the primary key.
         refers: columns that refer.
         referenced_schema: schema of the table they refer to.
         referenced_table: the table they refer to.
         referenced_columns: its columns.
     """
 
+    key: str = ""
     refers: tuple[str, ...] = ()
     referenced_schema: str = ""
     referenced_table: str = ""
     referenced_columns: tuple[str, ...] = ()
 
     kind: ClassVar[str] = "quarantine orphans"
+
+    @property
+    def why(self) -> tuple[str, ...]:
+        """The columns that refer to nothing."""
+        return "orphans", *self.refers
 
     def forward(self) -> tuple[str, ...]:
         """Return the quarantine's table and the move."""
@@ -179,7 +249,8 @@ class QuarantineOrphans(_Move):
         )
         parents = quoted(self.referenced_schema, self.referenced_table)
         return (
-            *self.make_aside(""),
+            *self.make_aside(),
+            f"ALTER TABLE {self.aside} ADD PRIMARY KEY ({key})",
             f"WITH moved AS (INSERT INTO {self.aside} SELECT {self.listed('t.')} FROM {self.source} AS t WHERE {given}"
             f" AND NOT EXISTS (SELECT FROM {parents} AS p WHERE {match}) RETURNING {key})"
             f" DELETE FROM {self.source} AS t USING moved AS m WHERE t.{key} = m.{key}",
@@ -188,3 +259,34 @@ class QuarantineOrphans(_Move):
     def reverse(self) -> tuple[str, ...]:
         """Return the way back; a constraint that would refuse the rows must be gone first."""
         return (self.bring_back(), f"DROP TABLE {self.aside}", _DROP_SCHEMA_IF_EMPTY)
+
+
+@dataclass(frozen=True)
+class QuarantineAndValidate(QuarantineOrphans):
+    """Rows that a foreign key would refuse are moved aside, and the key, which was NOT VALID, is validated.
+
+    Apart the two could not be taken back: only without the key do the rows come back.
+
+    Attributes:
+        constraint: name of the foreign key.
+        definition: as SQL after ADD CONSTRAINT name, with NOT VALID.
+    """
+
+    constraint: str = ""
+    definition: str = ""
+
+    kind: ClassVar[str] = "quarantine orphans and validate"
+    lock: ClassVar[str] = "SHARE UPDATE EXCLUSIVE"
+
+    def forward(self) -> tuple[str, ...]:
+        """Return the quarantine's table, the move and the validation."""
+        return (*super().forward(), f"ALTER TABLE {self.source} VALIDATE CONSTRAINT {quoted(self.constraint)}")
+
+    def reverse(self) -> tuple[str, ...]:
+        """Return the way back; the key is away while the rows come back, and holds new rows from then on."""
+        altered, name = f"ALTER TABLE {self.source}", quoted(self.constraint)
+        return (
+            f"{altered} DROP CONSTRAINT {name}",
+            *super().reverse(),
+            f"{altered} ADD CONSTRAINT {name} {self.definition}",
+        )

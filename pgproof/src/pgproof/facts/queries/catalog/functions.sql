@@ -9,7 +9,7 @@ SELECT /* pgproof */ p.oid::bigint AS oid, n.nspname AS schema, p.proname AS nam
        t.typname = 'trigger' AS is_trigger,
        EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
                WHERE a.grantee = 0 AND a.privilege_type = 'EXECUTE') AS public_execute,
-       x.extname AS extension
+       x.extname AS extension, p.prosqlbody IS NOT NULL AS sql_body
 FROM pg_proc p
 JOIN pg_namespace n ON n.oid = p.pronamespace
 JOIN pg_language l ON l.oid = p.prolang
