@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import dict_row
+from psycopg.rows import dict_row, tuple_row
 
 from pgproof.facts import server_state
-from pgproof.facts.assemble import Rows, assemble_catalog
+from pgproof.facts.assemble import assemble_catalog
 from pgproof.facts.failures import explained
+from pgproof.facts.fetched import NOTHING, Fetched, Row
 from pgproof.facts.model import Facts
 from pgproof.facts.server_settings import settings_of
 from pgproof.facts.sql import TAG, load
@@ -50,6 +51,7 @@ _LOCKS_LEFT_TO_OTHERS = 4
 
 _LISTS = frozenset(("databases", "roles", "blocked_by"))
 
+Raw: TypeAlias = dict[str, Fetched]
 Connection = psycopg.Connection[Any]
 Cursor = psycopg.Cursor[dict[str, Any]]
 
@@ -116,8 +118,8 @@ class _Reader:
         row = self._rows(cursor, "server/database")[0]
         rights = server_state.Rights(**row.pop("rights"))
         database = server_state.Database(**row)
-        raw = {name: self._rows(cursor, f"catalog/{name}") for name in _CATALOG}
-        raw["table_statistics"] = self._rows(cursor, "server/table_statistics")
+        raw = {name: self._fetched(cursor, f"catalog/{name}") for name in _CATALOG}
+        raw["table_statistics"] = self._fetched(cursor, "server/table_statistics")
         server = self._server(cursor, database, rights, settings, raw)
         locked = self._read_apart(cursor, raw, server)
         return Facts(
@@ -135,7 +137,7 @@ class _Reader:
         database: server_state.Database,
         rights: server_state.Rights,
         settings: list[dict[str, Any]],
-        raw: Rows,
+        raw: Raw,
     ) -> server_state.Server:
         authentication = None
         if rights.read_authentication_rules:
@@ -162,7 +164,7 @@ class _Reader:
         )
 
     def _statements(
-        self, cursor: Cursor, rights: server_state.Rights, raw: Rows
+        self, cursor: Cursor, rights: server_state.Rights, raw: Raw
     ) -> tuple[server_state.Statement, ...] | None:
         schema = next((row["schema"] for row in raw["extensions"] if row["name"] == "pg_stat_statements"), None)
         if schema is None:
@@ -185,7 +187,7 @@ class _Reader:
             return tuple(server_state.Statement(**{**row, "query": without_comments(row["query"])}) for row in rows)
         return None
 
-    def _read_apart(self, cursor: Cursor, raw: Rows, server: server_state.Server) -> frozenset[int]:
+    def _read_apart(self, cursor: Cursor, raw: Raw, server: server_state.Server) -> frozenset[int]:
         """Read what may lock relations; return those left out, after as many attempts as new locks come in between."""
         locked: frozenset[int] = frozenset()
         for _ in range(_ATTEMPTS):
@@ -193,8 +195,8 @@ class _Reader:
             parameters = {"locked": list(locked)}
             try:
                 with cursor.connection.transaction():
-                    raw["definitions"] = self._rows(cursor, "catalog/definitions", parameters)
-                    raw["sizes"] = self._rows(cursor, "catalog/sizes", parameters)
+                    raw["definitions"] = self._fetched(cursor, "catalog/definitions", parameters)
+                    raw["sizes"] = self._fetched(cursor, "catalog/sizes", parameters)
                     raw["sequence_values"] = self._sequence_values(cursor, raw["sequences"], locked, server)
             except _CHANGED_MEANWHILE:
                 continue
@@ -203,12 +205,12 @@ class _Reader:
             return locked
         self._missing.append("definitions and sizes: relations were being locked or changed while they were read")
         for name in _APART:
-            raw[name] = []
+            raw[name] = NOTHING
         return frozenset(row["oid"] for row in raw["relations"])
 
     def _sequence_values(
-        self, cursor: Cursor, sequences: list[dict[str, Any]], locked: frozenset[int], server: server_state.Server
-    ) -> list[dict[str, Any]]:
+        self, cursor: Cursor, sequences: Fetched, locked: frozenset[int], server: server_state.Server
+    ) -> Fetched:
         """Read the sequences as relations: pg_sequence_last_value() would lock them as a writer does."""
         readable = [row for row in sequences if row["readable"] and row["oid"] not in locked]
         # Those that can run out first, where there are too many to lock at once.
@@ -219,18 +221,22 @@ class _Reader:
                 "too much of the server's room for locks"
             )
         if not chosen:
-            return []
+            return NOTHING
         values = sql.SQL(", ").join(
             sql.SQL("(SELECT last_value FROM {} WHERE is_called)").format(sql.Identifier(row["schema"], row["name"]))
             for row in chosen
         )
         found = cursor.execute(sql.SQL(f"SELECT {TAG} ARRAY[{{}}]::bigint[] AS last_values").format(values)).fetchone()
         assert found is not None
-        return [
-            {"oid": row["oid"], "last_value": value} for row, value in zip(chosen, found["last_values"], strict=True)
-        ]
+        oids = (row["oid"] for row in chosen)
+        return Fetched(("oid", "last_value"), list(zip(oids, found["last_values"], strict=True)))
 
-    def _rows(self, cursor: Cursor, name: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    def _fetched(self, cursor: Cursor, name: str, parameters: Mapping[str, Any] | None = None) -> Fetched:
+        with cursor.connection.cursor(row_factory=tuple_row) as bulk:
+            rows = bulk.execute(load(name), parameters or {}).fetchall()
+            return Fetched(tuple(column.name for column in bulk.description or ()), rows)
+
+    def _rows(self, cursor: Cursor, name: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         return cursor.execute(load(name), parameters or {}).fetchall()
 
 

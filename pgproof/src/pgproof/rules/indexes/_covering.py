@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pgproof.facts.catalog import Catalog, Index, IndexKey, Table
+from pgproof.facts.once import once
 from pgproof.rules.indexes._shared import indexed_tables, never_null
 
 
@@ -30,11 +31,15 @@ class Redundancy:
     kind: Literal["duplicate", "prefix", "implied"]
 
 
-def redundancies(catalog: Catalog) -> Iterator[Redundancy]:
-    """Yield each index that another of its table makes redundant, once."""
-    for table in indexed_tables(catalog):
-        if len(table.indexes) > 1:
-            yield from _of_table(table, frozenset(key.index or 0 for _, key in catalog.referencing(table)))
+@once
+def redundancies(catalog: Catalog) -> tuple[Redundancy, ...]:
+    """Return each index that another of its table makes redundant, once."""
+    return tuple(
+        redundancy
+        for table in indexed_tables(catalog)
+        if len(table.indexes) > 1
+        for redundancy in _of_table(table, frozenset(key.index or 0 for _, key in catalog.referencing(table)))
+    )
 
 
 def covers(table: Table, by: Index, index: Index) -> bool:

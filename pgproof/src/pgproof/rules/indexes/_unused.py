@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pgproof.facts.catalog import Catalog, Index, Table
 from pgproof.facts.model import Facts
+from pgproof.facts.once import once
 from pgproof.rules.indexes._covering import redundancies
 from pgproof.rules.indexes._shared import A_MONTH, counted_for, indexed_tables, leading_columns
 
@@ -58,7 +59,7 @@ def unused_indexes(facts: Facts) -> Iterator[tuple[Table, Index, Usage]]:
     Left out: what enforces a rule or identifies rows, what is the last to serve a foreign key, what takes over from an
     index that is reported as redundant, what is too small to be read, and the indexes of a table nobody touches.
     """
-    found = list(redundancies(facts.catalog))
+    found = redundancies(facts.catalog)
     redundant = {each.index.oid for each in found}
     needed = {each.by.oid for each in found}
     for table in indexed_tables(facts.catalog):
@@ -77,6 +78,7 @@ def unused_indexes(facts: Facts) -> Iterator[tuple[Table, Index, Usage]]:
             yield table, index, used
 
 
+@once
 def reported_elsewhere(facts: Facts) -> frozenset[int]:
     """Return the oids of indexes that are reported as redundant or unused, of which no other rule speaks."""
     oids = {each.index.oid for each in redundancies(facts.catalog)}

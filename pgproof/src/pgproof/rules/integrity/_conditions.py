@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 
-def conditions(expression: str) -> Iterator[str]:
-    """Yield the conditions that AND joins, each without the parentheses around it; the whole where none does.
+@lru_cache(maxsize=1024)
+def conditions(expression: str) -> tuple[str, ...]:
+    """Return the conditions that AND joins, each without the parentheses around it; the whole where none does.
+
+    Several rules and columns ask for the same check.
 
     Args:
         expression: as pg_get_expr prints it.
@@ -14,10 +18,8 @@ def conditions(expression: str) -> Iterator[str]:
     inner = _without_parentheses(expression.strip())
     parts = _split(inner)
     if len(parts) == 1:
-        yield inner
-        return
-    for part in parts:
-        yield from conditions(part)
+        return (inner,)
+    return tuple(condition for part in parts for condition in conditions(part))
 
 
 def _without_parentheses(expression: str) -> str:
