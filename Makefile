@@ -27,6 +27,8 @@ lint: $(VENV)/.installed ## ruff, mypy --strict and import-linter
 
 bench: $(VENV)/.installed ## measure the numbers of the README into benchmarks/results/ (BENCH=small|100k|1m)
 	@$(BIN)/python -m benchmarks --scale $(BENCH)
+	@$(BIN)/python -m benchmarks.audit
+	@$(BIN)/python -m benchmarks.scores
 
 kills: $(VENV)/.installed ## kill every migration at every statement in both ways on every server; the tests share them out
 	@EVERY_KILL=1 $(BIN)/python -m pytest -n 2 --dist worksteal intowork/tests/migrations/test_kills.py
