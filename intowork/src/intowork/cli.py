@@ -165,7 +165,7 @@ def performance_test(
 
 @app.command()
 def check() -> None:
-    """Tell whether the platform could start here: server, revision, pool arithmetic, indexes and unique rules."""
+    """Tell whether the platform could start here: servers, revision, pool arithmetic, indexes, unique rules."""
     from intowork.operations.check import run_checks
 
     checks = run_checks(Settings())

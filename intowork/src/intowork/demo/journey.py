@@ -333,6 +333,7 @@ def _production(url: str) -> Settings:
         environment=Environment.PRODUCTION,
         database_url=url,
         direct_database_url=url,
+        replica_urls=(),
         pgbouncer=False,
         pool_size=20,
         max_overflow=40,
