@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -31,13 +31,7 @@ from pgproof.commands.parameters import (
     Timeout,
     Workload,
 )
-from pgproof.errors import PgproofError
-from pgproof.report.text import printable
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from pgproof.settings import Options
+from pgproof.commands.running import described, errors_console, here, options_of, say, versions
 
 _EXIT_CODES = """
 Exit codes: 0 clean; 1 findings at or above --fail-on, or a counter-example that shows nothing; 2 wrong usage;
@@ -53,7 +47,7 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            _say("interrupted")
+            say("interrupted")
             raise typer.Exit(130) from None
 
 
@@ -115,7 +109,7 @@ def audit(
     from pgproof.report.tty import print_audit
     from pgproof.rules.discovery import all_rules
 
-    options = _options(
+    options = options_of(
         config,
         models=models,
         engine=engine,
@@ -133,22 +127,22 @@ def audit(
     )
     looking = audit_options(options, date.today())
     refuse_unwritable(output)
-    gathered = gather_from(source_of(source), rules_of(looking), options, _errors(quiet), keep_partial=True)
+    gathered = gather_from(source_of(source), rules_of(looking), options, errors_console(quiet), keep_partial=True)
     for warning in () if quiet else gathered.warnings:
-        _say(warning)
+        say(warning)
     examined = examine(gathered.facts, all_rules(), looking)
     made = document(
         examined,
-        options={**_described(options), "show_keys": str(show_keys).lower()},
+        options={**described(options), "show_keys": str(show_keys).lower()},
         timing={"facts": gathered.seconds},
-        versions=_versions(),
+        versions=versions(),
     )
     if output_format is Format.TTY and output is None and sys.stdout.isatty():
         print_audit(made, Console(highlight=False), show_sql=show_sql, verbose=verbose)
     else:
         write(render(made, examined.rules, output_format, show_sql=show_sql, verbose=verbose), output)
     if examined.partial:
-        _say("interrupted: what was found until then is marked as partial")
+        say("interrupted: what was found until then is marked as partial")
     raise typer.Exit(exit_code(examined, options))
 
 
@@ -171,7 +165,7 @@ def snapshot(
     from pgproof.facts.snapshot import to_json
     from pgproof.rules.discovery import all_rules
 
-    options = _options(
+    options = options_of(
         config,
         models=models,
         engine=engine,
@@ -183,7 +177,7 @@ def snapshot(
     )
     refuse_unwritable(output)
     everything = options.model_copy(update={"schema_names": ()})
-    gathered = gather_from(source_of(source), all_rules(), everything, _errors())
+    gathered = gather_from(source_of(source), all_rules(), everything, errors_console())
     write(to_json(gathered.facts).decode() + "\n", output)
 
 
@@ -209,7 +203,7 @@ def baseline(
     from pgproof.commands.output import refuse_unwritable, write
     from pgproof.rules.discovery import all_rules
 
-    options = _options(
+    options = options_of(
         config,
         models=models,
         engine=engine,
@@ -223,7 +217,7 @@ def baseline(
     # The baseline that the configuration names is what is being made: it need not be there yet.
     looking = audit_options(options.model_copy(update={"baseline": None}), date.today())
     refuse_unwritable(output)
-    gathered = gather_from(source_of(source), rules_of(looking), options, _errors())
+    gathered = gather_from(source_of(source), rules_of(looking), options, errors_console())
     write(to_baseline(examine(gathered.facts, all_rules(), looking)), output)
 
 
@@ -248,7 +242,7 @@ def reproduce(
     from pgproof.commands.reproduce import reproduce_on_copy
     from pgproof.rules.discovery import all_rules
 
-    options = _options(
+    options = options_of(
         config,
         models=models,
         engine=engine,
@@ -260,12 +254,68 @@ def reproduce(
     )
     looking = replace(audit_options(options, date.today()), baseline=None)
     server = server_source(source)
-    gathered = gather_from(server, rules_of(looking), options, _errors())
+    gathered = gather_from(server, rules_of(looking), options, errors_console())
     audited = examine(gathered.facts, all_rules(), looking)
     reproduction = reproduce_on_copy(server, gathered.facts, audited, fingerprint)
     write(reproduction.script() + "\n")
     if not reproduction.shown:
         raise typer.Exit(FOUND)
+
+
+@app.command()
+def report(
+    source: Source,
+    output: Annotated[
+        Path, typer.Option(help="The folder to write to; it is made where it is not there.", metavar="DIR")
+    ],
+    models: ModelsOption = None,
+    engine: EngineOption = None,
+    processes: Processes = None,
+    workload: Workload = None,
+    alembic: AlembicOption = None,
+    data: DataOption = None,
+    question_timeout: Timeout = None,
+    schema: Schemas = None,
+    select: Select = None,
+    ignore: Ignore = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Findings known from before; see pgproof baseline.", metavar="FILE")
+    ] = None,
+    config: Config = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no warnings.")] = False,
+) -> None:
+    """Write the reports people hand on: analysis.md, summary.txt, checklist.md, findings.json and more."""
+    from pgproof.audit import examine
+    from pgproof.commands.choices import audit_options, rules_of
+    from pgproof.commands.facts import gather_from, source_of
+    from pgproof.commands.report import refuse_unusable, write_report
+    from pgproof.report.document import document
+    from pgproof.report.dossier.material import material
+    from pgproof.rules.discovery import all_rules
+
+    options = options_of(
+        config,
+        models=models,
+        engine=engine,
+        processes=processes,
+        workload=workload,
+        alembic=alembic,
+        data=data,
+        question_timeout=question_timeout,
+        schema=schema,
+        select=select,
+        ignore=ignore,
+        baseline=baseline,
+    )
+    looking = audit_options(options, date.today())
+    refuse_unusable(output)
+    gathered = gather_from(source_of(source), rules_of(looking), options, errors_console(quiet))
+    for warning in () if quiet else gathered.warnings:
+        say(warning)
+    examined = examine(gathered.facts, all_rules(), looking)
+    made = document(examined, options=described(options), timing={"facts": gathered.seconds}, versions=versions())
+    for file in write_report(material(examined, made, processes=options.processes), output):
+        say(f"wrote {file}")
 
 
 @app.command()
@@ -311,49 +361,5 @@ def init() -> None:
     """Write pgproof.toml to the current directory, with every option explained."""
     from pgproof.commands.init import write_template
 
-    write_template(_here())
-    _say("wrote pgproof.toml")
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"pgproof: {printable(text)}\n")
-
-
-def _errors(quiet: bool = False) -> Console:
-    from rich.console import Console
-
-    return Console(stderr=True, quiet=quiet)
-
-
-def _here() -> Path:
-    try:
-        return Path.cwd()
-    except OSError:
-        raise PgproofError("the current directory is gone: change to one that is there") from None
-
-
-def _options(config: Path | None, **given: Any) -> Options:
-    """The options of the run; of what the command line says, several selections are one list."""
-    from pgproof.settings import load_options
-
-    for name in ("select", "ignore"):
-        if given.get(name) is not None:
-            given[name] = ",".join(given[name])
-    for name in ("schema", "models"):
-        given[name] = tuple(given.get(name) or ())
-    return load_options(config, _here(), given)
-
-
-def _described(options: Options) -> dict[str, str]:
-    return {
-        name: ", ".join(value) if isinstance(value, list) else str(value)
-        for name, value in options.model_dump(mode="json", exclude={"suppress"}, by_alias=True).items()
-        if value not in (None, [])
-    }
-
-
-def _versions() -> dict[str, str]:
-    import platform
-    from importlib.metadata import version
-
-    return {"pgproof": version("pgproof"), "python": platform.python_version()}
+    write_template(here())
+    say("wrote pgproof.toml")

@@ -1,0 +1,68 @@
+"""What commands share when they run: options, the console for people, and what a report says of the run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pgproof.errors import PgproofError
+from pgproof.report.text import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pgproof.settings import Options
+
+
+def say(text: str) -> None:
+    """Write a line to standard error, where people look and programs do not."""
+    sys.stderr.write(f"pgproof: {printable(text)}\n")
+
+
+def errors_console(quiet: bool = False) -> Console:
+    """Return the console of progress bars."""
+    from rich.console import Console
+
+    return Console(stderr=True, quiet=quiet)
+
+
+def here() -> Path:
+    """Return the current directory.
+
+    Raises:
+        PgproofError: somebody removed it.
+    """
+    try:
+        return Path.cwd()
+    except OSError:
+        raise PgproofError("the current directory is gone: change to one that is there") from None
+
+
+def options_of(config: Path | None, **given: Any) -> Options:
+    """The options of the run; of what the command line says, several selections are one list."""
+    from pgproof.settings import load_options
+
+    for name in ("select", "ignore"):
+        if given.get(name) is not None:
+            given[name] = ",".join(given[name])
+    for name in ("schema", "models"):
+        given[name] = tuple(given.get(name) or ())
+    return load_options(config, here(), given)
+
+
+def described(options: Options) -> dict[str, str]:
+    """Return the options of a run as a report names them."""
+    return {
+        name: ", ".join(value) if isinstance(value, list) else str(value)
+        for name, value in options.model_dump(mode="json", exclude={"suppress"}, by_alias=True).items()
+        if value not in (None, [])
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of pgproof and Python."""
+    import platform
+    from importlib.metadata import version
+
+    return {"pgproof": version("pgproof"), "python": platform.python_version()}

@@ -1,0 +1,103 @@
+"""The files of `pgproof report`, each from the same material."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from pgproof.report.document import FindingDocument, to_json
+from pgproof.report.dossier import judgement
+from pgproof.report.dossier.material import Material, TableBrief
+from pgproof.report.dossier.pool import pool_sizes
+from pgproof.report.dossier.render import render
+from pgproof.report.dossier.steps import procedures, validation
+from pgproof.report.sarif import to_sarif
+
+_TIMEOUTS = {"statement_timeout": 30_000, "lock_timeout": 5_000, "idle_in_transaction_session_timeout": 60_000}
+"""Milliseconds, for a server that has none: longer than a page may take, shorter than a person waits."""
+LARGEST = 10
+"""Tables that analysis.md lists by size."""
+
+
+def report_files(material: Material) -> Iterator[tuple[str, str]]:
+    """Yield the name and the text of each file.
+
+    Args:
+        material: to show.
+    """
+    document = material.document
+    yield "findings.json", to_json(document)
+    yield "findings.sarif", to_sarif(document, tuple(material.rules.values()))
+    yield "analysis.md", _analysis(material)
+    yield "summary.txt", _summary(material)
+    yield (
+        "checklist.md",
+        render("checklist.md.j2", material, validation=validation(material), procedures=procedures(material)),
+    )
+    yield "engine_config.py", _engine_config(material)
+
+
+def _engine_config(material: Material) -> str:
+    return render(
+        "engine_config.py.j2",
+        material,
+        sizes=pool_sizes(material),
+        timeouts={name: _kept_or(material, name, usual) for name, usual in _TIMEOUTS.items()},
+    )
+
+
+def _kept_or(material: Material, name: str, usual: int) -> int:
+    """The server's own timeout where it has one, in milliseconds."""
+    setting = material.setting(name)
+    value = int(setting.value) if setting is not None and setting.value and setting.value.isdecimal() else 0
+    return value or usual
+
+
+def _analysis(material: Material) -> str:
+    document = material.document
+    since = document.inputs.statistics_since
+    return render(
+        "analysis.md.j2",
+        material,
+        verdict=judgement.verdict(document),
+        status=lambda finding: judgement.status(finding, frozenset()),
+        since="the server started" if since is None else f"{since:%Y-%m-%d %H:%M}",
+        largest=sorted(material.tables, key=_rank)[:LARGEST],
+        growing=[table for table in material.tables if table.growth and table.growth.rows_per_day > 0],
+        examined=lambda prefix: any(
+            code.startswith(prefix) for code in material.rules if code not in material.unchecked
+        ),
+        unchecked=_unchecked(material),
+    )
+
+
+def _summary(material: Material) -> str:
+    document = material.document
+
+    def status(finding: FindingDocument) -> str:
+        return judgement.status(finding, frozenset())
+
+    return render(
+        "summary.txt.j2",
+        material,
+        rule="=" * 80,
+        verdict=judgement.verdict(document),
+        score=judgement.score(document),
+        counted=judgement.counted(document),
+        surplus=judgement.surplus_rows(document),
+        risks=list(judgement.risks(material)),
+        conclusion=judgement.conclusion(document),
+        status=status,
+    )
+
+
+def _rank(table: TableBrief) -> tuple[int, str, str]:
+    return -(table.bytes or 0), table.schema, table.name
+
+
+def _unchecked(material: Material) -> list[tuple[str, str]]:
+    """What would have to be given, with the rules that need it."""
+    needs: dict[str, list[str]] = defaultdict(list)
+    for each in material.document.not_checked:
+        needs[each.needs].append(each.rule)
+    return [(need, ", ".join(dict.fromkeys(codes))) for need, codes in needs.items()]

@@ -1,0 +1,152 @@
+"""Renders the templates; whatever comes from a database is escaped for the format it is put into."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from pgproof.facts.server_state import Setting
+from pgproof.report.document import FindingDocument
+from pgproof.report.dossier.material import Material, TableBrief
+from pgproof.report.dossier.plan import effort, phases
+from pgproof.report.dossier.sections import findings_of
+from pgproof.report.markdown import escaped
+from pgproof.report.text import printable
+from pgproof.report.tty import object_label
+
+_BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
+WIDTH = 80
+"""Columns of the text that goes to managers: it is read in e-mail."""
+_UNITS = ((2**40, "TB"), (2**30, "GB"), (2**20, "MB"), (2**10, "kB"))
+_SETTING_UNITS = {"B": 1, "kB": 2**10, "8kB": 2**13, "MB": 2**20}
+
+
+def _in_python(text: str) -> str:
+    """Text that stays inside any string or comment of Python."""
+    return printable(text).replace("\\", "\\\\").replace('"', '\\"').replace("'", "\\'")
+
+
+_ESCAPES: dict[str, Callable[[str], str]] = {".md.j2": escaped, ".py.j2": _in_python}
+
+
+class Ready(str):
+    """Text that is in the format already."""
+
+    __slots__ = ()
+
+
+def render(template: str, material: Material, **more: Any) -> str:
+    """Return a template filled with what the reports show.
+
+    Args:
+        template: its file name; the part before `.j2` says the format.
+        material: to show.
+        more: names that this template alone uses.
+    """
+    environment = _environment(template)
+    text = environment.get_template(template).render(
+        material=material,
+        document=material.document,
+        phases=phases(material.document),
+        findings=lambda section: findings_of(material.document, section),
+        effort=effort,
+        **more,
+    )
+    if not template.endswith(".py.j2"):
+        text = _BLANK_LINES.sub("\n\n", text)
+    return text.strip() + "\n"
+
+
+def _environment(template: str) -> Environment:
+    escape = next((each for ending, each in _ESCAPES.items() if template.endswith(ending)), printable)
+    environment = Environment(
+        loader=PackageLoader("pgproof.report.dossier", "templates"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=template.endswith(".html.j2"),
+        finalize=_finalize(escape),
+    )
+    environment.filters |= {
+        "bytes": bytes_text,
+        "count": count_text,
+        "label": object_label,
+        "by_rule": _by_rule,
+        "folded": _folded,
+        "groups": _groups,
+        "setting_value": setting_text,
+        "severities": _severities,
+        "shortened": _shortened,
+        "subjects": _subjects,
+    }
+    environment.globals["ready"] = Ready
+    return environment
+
+
+def _finalize(escape: Callable[[str], str]) -> Callable[[Any], Any]:
+    def finalize(value: Any) -> Any:
+        if isinstance(value, Ready) or hasattr(value, "__html__"):
+            return value
+        return escape(value) if isinstance(value, str) else value
+
+    return finalize
+
+
+def bytes_text(size: int | None) -> str:
+    """Return a size as people read it."""
+    if size is None:
+        return "unknown"
+    for unit, name in _UNITS:
+        if size >= unit:
+            return f"{size / unit:.3g} {name}"
+    return f"{size} B"
+
+
+def count_text(number: float | None) -> str:
+    """Return a number with its thousands apart."""
+    return "unknown" if number is None else f"{number:,.0f}"
+
+
+def setting_text(setting: Setting) -> str:
+    """Return a setting's value with its unit; sizes, which the server counts in blocks, as people read them."""
+    if setting.value is None:
+        return "unknown"
+    if setting.unit in _SETTING_UNITS and setting.value.isdecimal():
+        return bytes_text(int(setting.value) * _SETTING_UNITS[setting.unit])
+    return f"{setting.value} {setting.unit or ''}".rstrip()
+
+
+def _subjects(finding: FindingDocument) -> str:
+    return ", ".join(object_label(each) for each in finding.objects)
+
+
+def _severities(table: TableBrief) -> str:
+    return ", ".join(f"{many} {severity}" for severity, many in table.findings)
+
+
+def _shortened(statement: str) -> str:
+    return textwrap.shorten(printable(statement.replace("\n", " ")), 120, placeholder=" ...")
+
+
+def _groups(findings: Sequence[FindingDocument]) -> list[list[FindingDocument]]:
+    """The findings of each rule together, in the order of the worst of each."""
+    groups: dict[str, list[FindingDocument]] = {}
+    for finding in findings:
+        groups.setdefault(finding.rule, []).append(finding)
+    return list(groups.values())
+
+
+def _by_rule(findings: Sequence[FindingDocument]) -> list[tuple[str, int]]:
+    return list(Counter(f"{finding.rule} {finding.slug}" for finding in findings).items())
+
+
+def _folded(text: str, indent: int) -> Ready:
+    """Text in lines of a width, the ones after the first indented."""
+    lines = textwrap.wrap(printable(text), WIDTH - indent, break_on_hyphens=False) or [""]
+    return Ready(("\n" + " " * indent).join(lines))
