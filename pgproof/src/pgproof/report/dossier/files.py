@@ -7,11 +7,14 @@ from collections.abc import Iterator
 
 from pgproof.report.document import FindingDocument, to_json
 from pgproof.report.dossier import judgement
+from pgproof.report.dossier.charts import charts
+from pgproof.report.dossier.diagram import diagram
 from pgproof.report.dossier.material import Material, TableBrief
 from pgproof.report.dossier.pool import pool_sizes
 from pgproof.report.dossier.render import render
 from pgproof.report.dossier.steps import procedures, validation
 from pgproof.report.sarif import to_sarif
+from pgproof.rules.finding import SEVERITIES
 
 _TIMEOUTS = {"statement_timeout": 30_000, "lock_timeout": 5_000, "idle_in_transaction_session_timeout": 60_000}
 """Milliseconds, for a server that has none: longer than a page may take, shorter than a person waits."""
@@ -34,7 +37,22 @@ def report_files(material: Material) -> Iterator[tuple[str, str]]:
         "checklist.md",
         render("checklist.md.j2", material, validation=validation(material), procedures=procedures(material)),
     )
+    yield "report.html", _page(material)
     yield "engine_config.py", _engine_config(material)
+
+
+def _page(material: Material) -> str:
+    document = material.document
+    return render(
+        "report.html.j2",
+        material,
+        conclusion=judgement.conclusion(document),
+        charts=charts(material),
+        diagram=diagram(material),
+        severities=[each for each in SEVERITIES if any(finding.severity == each for finding in document.findings)],
+        families=sorted({finding.family for finding in document.findings}),
+        unchecked=_unchecked(material),
+    )
 
 
 def _engine_config(material: Material) -> str:

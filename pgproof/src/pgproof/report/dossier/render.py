@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import textwrap
 from collections import Counter
@@ -9,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from pgproof.facts.server_state import Setting
 from pgproof.report.document import FindingDocument
@@ -16,7 +18,7 @@ from pgproof.report.dossier.material import Material, TableBrief
 from pgproof.report.dossier.plan import effort, phases
 from pgproof.report.dossier.sections import findings_of
 from pgproof.report.markdown import escaped
-from pgproof.report.text import printable
+from pgproof.report.text import printable, printable_lines
 from pgproof.report.tty import object_label
 
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
@@ -57,7 +59,7 @@ def render(template: str, material: Material, **more: Any) -> str:
         effort=effort,
         **more,
     )
-    if not template.endswith(".py.j2"):
+    if template.endswith((".md.j2", ".txt.j2")):
         text = _BLANK_LINES.sub("\n\n", text)
     return text.strip() + "\n"
 
@@ -82,6 +84,7 @@ def _environment(template: str) -> Environment:
         "groups": _groups,
         "setting_value": setting_text,
         "severities": _severities,
+        "sql": _sql,
         "shortened": _shortened,
         "subjects": _subjects,
     }
@@ -128,6 +131,11 @@ def _subjects(finding: FindingDocument) -> str:
 
 def _severities(table: TableBrief) -> str:
     return ", ".join(f"{many} {severity}" for severity, many in table.findings)
+
+
+def _sql(statement: str) -> Markup:
+    """A statement for HTML, its line breaks kept."""
+    return Markup(html.escape(printable_lines(statement)))  # noqa: S704
 
 
 def _shortened(statement: str) -> str:

@@ -1,0 +1,68 @@
+"""Bars for the page: their lengths are computed here, the drawing is the template's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pgproof.report.dossier.material import Material
+from pgproof.report.dossier.render import bytes_text
+from pgproof.rules.finding import SEVERITIES
+
+LENGTH = 180
+"""Of the longest bar, in units of the drawing."""
+LARGEST = 10
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar with its label and what it says."""
+
+    label: str
+    text: str
+    length: float
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Bars with a title, and what the axis measures."""
+
+    title: str
+    axis: str
+    bars: tuple[Bar, ...]
+
+
+def charts(material: Material) -> tuple[Chart, ...]:
+    """Return the charts of the page, without those that would be empty."""
+    document = material.document
+    scores = [(name, each.score) for name, each in document.score.categories.items() if each.score is not None]
+    counts = Counter(finding.severity for finding in document.findings)
+    largest = sorted((each for each in material.tables if each.bytes), key=lambda each: -(each.bytes or 0))[:LARGEST]
+    found = (
+        Chart(
+            "Score by category",
+            "points of 100",
+            tuple(_bars([(name, f"{value:.0f}", value) for name, value in scores], 100)),
+        ),
+        Chart(
+            "Findings by severity",
+            "findings",
+            tuple(_bars([(name, str(counts[name]), counts[name], name) for name in SEVERITIES if counts[name]])),
+        ),
+        Chart(
+            "Largest tables",
+            "size with indexes",
+            tuple(_bars([(f"{each.schema}.{each.name}", bytes_text(each.bytes), each.bytes or 0) for each in largest])),
+        ),
+    )
+    return tuple(chart for chart in found if chart.bars)
+
+
+def _bars(rows: Sequence[tuple[str, str, float] | tuple[str, str, float, str]], most: float | None = None) -> list[Bar]:
+    longest = most or max((row[2] for row in rows), default=0)
+    return [
+        Bar(row[0], row[1], round(LENGTH * row[2] / longest, 1) if longest else 0, row[3] if len(row) == 4 else "")
+        for row in rows
+    ]
