@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pprint
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -11,7 +12,7 @@ from pgproof.report.dossier.charts import charts
 from pgproof.report.dossier.diagram import diagram
 from pgproof.report.dossier.material import Material, TableBrief
 from pgproof.report.dossier.pool import pool_sizes
-from pgproof.report.dossier.render import render
+from pgproof.report.dossier.render import Ready, render
 from pgproof.report.dossier.steps import procedures, validation
 from pgproof.report.sarif import to_sarif
 from pgproof.rules.finding import SEVERITIES
@@ -39,6 +40,25 @@ def report_files(material: Material) -> Iterator[tuple[str, str]]:
     )
     yield "report.html", _page(material)
     yield "engine_config.py", _engine_config(material)
+    yield "performance_test.py", _performance_test(material)
+
+
+def _performance_test(material: Material) -> str:
+    """Checks are what the findings that matter rest on: statements that count, and what they said."""
+    checks = [
+        (finding.rule, finding.message, evidence.statement, evidence.result)
+        for finding in material.document.findings
+        if finding.severity != "low"
+        for evidence in finding.evidence
+        if evidence.kind == "data"
+    ]
+    statements = [(each.query, list(each.values)) for each in material.timed]
+    return render("performance_test.py.j2", material, statements=_literal(statements), checks=_literal(checks))
+
+
+def _literal(value: object) -> Ready:
+    """A value as Python writes it; repr() escapes whatever could end a string."""
+    return Ready(pprint.pformat(value, width=116, sort_dicts=False))
 
 
 def _page(material: Material) -> str:

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from pgproof.advise.parameters import ColumnValue, parameter_sources
+from pgproof.advise.workload import search_path
 from pgproof.audit import Audit
 from pgproof.facts.catalog import Table
 from pgproof.facts.model import Facts
 from pgproof.facts.server_state import Setting, Statement
+from pgproof.remedy.names import quoted
 from pgproof.report.document import Document
 from pgproof.rules.finding import SEVERITIES, Severity
 from pgproof.rules.rule import Rule
 
 _DAY = 86_400.0
+VALUES = 20
+"""Of a column, with which a statement is timed in turn."""
+_CONSTANTS: dict[str, int] = {"limit": 20, "offset": 0}
 LEAST_DAYS = 1.0
 """Below a day of counters no growth is told: an hour says nothing about a year."""
 STATEMENTS_SHOWN = 15
@@ -94,6 +100,19 @@ class ReferenceBrief:
 
 
 @dataclass(frozen=True)
+class TimedStatement:
+    """A statement that performance_test.py can run.
+
+    Attributes:
+        query: with parameters as $1, $2 ...
+        values: for each parameter in its order, SQL that returns values for it, or a number.
+    """
+
+    query: str
+    values: tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
 class Material:
     """Everything the reports show.
 
@@ -102,6 +121,8 @@ class Material:
         rules: that ran, by code.
         unchecked: codes of rules that could not look at everything.
         statements: most total time first; None where the server keeps none.
+        timed: of them, those whose parameters can be given values that are there.
+        untimed: how many cannot.
         settings: those a reader asks for first.
         missing: what could not be read, each a line.
         standbys: that stream from this server; None where its counters could not be read.
@@ -115,6 +136,8 @@ class Material:
     tables: tuple[TableBrief, ...]
     references: tuple[ReferenceBrief, ...]
     statements: tuple[Statement, ...] | None
+    timed: tuple[TimedStatement, ...]
+    untimed: int
     settings: tuple[Setting, ...]
     missing: tuple[str, ...]
     standbys: int | None
@@ -142,6 +165,8 @@ def material(audit: Audit, document: Document, *, processes: int | None = None) 
     facts = audit.facts
     named = _named(document)
     activity = facts.server.activity
+    statements = None if facts.server.statements is None else facts.server.statements[:STATEMENTS_SHOWN]
+    timed = tuple(found for each in statements or () if (found := _timed(each, facts)) is not None)
     archive_mode = facts.server.setting("archive_mode")
     return Material(
         document=document,
@@ -149,7 +174,9 @@ def material(audit: Audit, document: Document, *, processes: int | None = None) 
         unchecked=frozenset(each.rule for each in audit.not_checked),
         tables=tuple(_brief(table, facts, named) for table in facts.catalog.base_tables),
         references=tuple(_references(facts)),
-        statements=None if facts.server.statements is None else facts.server.statements[:STATEMENTS_SHOWN],
+        statements=statements,
+        timed=timed,
+        untimed=len(statements or ()) - len(timed),
         settings=tuple(setting for name in WATCHED_SETTINGS if (setting := facts.server.setting(name)) is not None),
         missing=facts.missing,
         standbys=activity.standbys if activity else None,
@@ -224,3 +251,20 @@ def _references(facts: Facts) -> list[ReferenceBrief]:
                     )
                 )
     return found
+
+
+def _timed(statement: Statement, facts: Facts) -> TimedStatement | None:
+    sources = parameter_sources(statement.query, facts.catalog, search_path(facts, statement.role))
+    if sources is None:
+        return None
+    values = (sources[number] for number in sorted(sources))
+    return TimedStatement(
+        statement.query,
+        tuple(_CONSTANTS[each] if isinstance(each, str) else _values_of(each) for each in values),
+    )
+
+
+def _values_of(source: ColumnValue) -> str:
+    """SQL for values of a column as they come first: finding them must cost less than what is timed with them."""
+    column, table = quoted(source.column), quoted(source.table.schema, source.table.name)
+    return f"SELECT {column} FROM {table} WHERE {column} IS NOT NULL LIMIT {VALUES}"  # noqa: S608
