@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from pgproof.facts.model import Facts
 from pgproof.facts.server_state import AuthenticationRule
@@ -13,14 +13,25 @@ WITHOUT_TLS = frozenset(("host", "hostnossl", "hostnogssenc"))
 """Types of lines that let in a connection without encryption."""
 _REFUSING = frozenset(("host", "hostnossl"))
 _ALL = ("all",)
+_OWN_NAMES = frozenset(("localhost", "samehost"))
+_EVERY_ADDRESS = frozenset(("0.0.0.0", "::"))  # noqa: S104
+"""Netmasks that take in every address of a family, whichever stands before them."""
 
 UNREADABLE = NotChecked("EXECUTE on pg_hba_file_rules(), to see pg_hba.conf")
-STATEMENT = "SELECT line_number, type, database, user_name, address, auth_method FROM pg_hba_file_rules"
+STATEMENT = (
+    "SELECT line_number, type, database, user_name, address, netmask, auth_method, options FROM pg_hba_file_rules"
+)
 
 
-def is_loopback(address: str | None) -> bool:
-    """Tell whether an address, or the name for it, is this machine's own; a socket has none."""
-    return address is not None and (address in ("::1", "localhost", "samehost") or address.startswith("127."))
+def is_loopback(address: str | None, netmask: str | None = None) -> bool:
+    """Tell whether an address with all that its netmask takes in, or the name for it, is this machine's own.
+
+    Args:
+        address: IP address, name or word; a socket has none.
+        netmask: of an IP address; None for that one alone.
+    """
+    taken = _ends(address, netmask)
+    return all(end.is_loopback for end in taken) if taken else address in _OWN_NAMES
 
 
 def listens_beyond_loopback(facts: Facts) -> bool | None:
@@ -39,24 +50,24 @@ def accepting(rules: tuple[AuthenticationRule, ...], *, without_tls: bool = Fals
         rules: in the order of the file, which is that of the server: the first that matches decides.
         without_tls: only those that a connection without encryption can meet.
     """
-    refused: set[str] = set()
+    refused: set[int] = set()
     for rule in rules:
         if rule.broken:
             continue
         refusing = _REFUSING if without_tls else {"host"}
         if rule.method == "reject":
             if rule.type in refusing and rule.databases == _ALL and rule.roles == _ALL:
-                refused |= _everybody(rule.address or "")
+                refused |= _everybody(rule)
             continue
         if without_tls and rule.type not in WITHOUT_TLS:
             continue
-        if rule.type == "local" or not _families(rule.address or "") <= refused:
+        if rule.type == "local" or not _families(rule.address) <= refused:
             yield rule
 
 
 def rule_ref(rule: AuthenticationRule) -> ObjectRef:
     """Return the reference to a line, by what it says: its number moves with every edit."""
-    parts = (rule.type, ",".join(rule.databases), ",".join(rule.roles), rule.address or "", rule.method or "")
+    parts = (rule.type, ",".join(rule.databases), ",".join(rule.roles), rule.address, rule.method)
     return ObjectRef("authentication rule", None, " ".join(part for part in parts if part))
 
 
@@ -75,17 +86,33 @@ def evidence(rules: tuple[AuthenticationRule, ...]) -> tuple[Evidence, ...]:
         Evidence(
             "settings",
             f"{STATEMENT} WHERE line_number IN ({numbers})",
-            "; ".join(f"line {rule.line_number}: {rule_ref(rule).name}" for rule in rules),
+            "; ".join(f"line {rule.line_number}: {_written(rule)}" for rule in rules),
         ),
     )
 
 
-def _families(address: str) -> set[str]:
-    if ":" in address:
-        return {"IPv6"}
-    return {"IPv4"} if re.fullmatch(r"[0-9.]+", address) else {"IPv4", "IPv6"}
+def _written(rule: AuthenticationRule) -> str:
+    """Return a line as pg_hba.conf may write it, with the netmask in a column of its own."""
+    parts = (rule.type, ",".join(rule.databases), ",".join(rule.roles), rule.address, rule.netmask, rule.method)
+    return " ".join((*(part for part in parts if part), *rule.options))
 
 
-def _everybody(address: str) -> set[str]:
-    """The address families of which a line refuses every member."""
-    return _families(address) if address in ("all", "0.0.0.0", "::") else set()  # noqa: S104
+def _families(address: str | None) -> set[int]:
+    """The versions of IP whose addresses a line takes."""
+    return {end.version for end in _ends(address, None)} or {4, 6}
+
+
+def _everybody(rule: AuthenticationRule) -> set[int]:
+    """The versions of IP of which a line refuses every address."""
+    return _families(rule.address) if rule.address == "all" or rule.netmask in _EVERY_ADDRESS else set()
+
+
+def _ends(address: str | None, netmask: str | None) -> tuple[IPv4Address | IPv6Address, ...]:
+    """The first and the last address that a line takes; nothing for a socket, a name or a word such as `all`."""
+    try:
+        own = ip_address(address or "")
+    except ValueError:
+        return ()
+    every = 2**own.max_prefixlen - 1
+    mask = every if netmask is None else int(ip_address(netmask))
+    return type(own)(int(own) & mask), type(own)(int(own) | every ^ mask)

@@ -6,6 +6,7 @@ They belong to the server, which other examples and tests use at the same time, 
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_interface
 
 from pgproof.facts.model import Facts
 from pgproof.facts.objects import Role
@@ -77,12 +78,18 @@ def without_settings(prefix: str) -> Given:
 
 
 def authentication(*lines: str) -> Given:
-    """State the lines of pg_hba.conf: type, database, role, address (not for `local`) and method."""
+    """State the lines of pg_hba.conf as it writes them; one that ends in `!` is one that the server cannot use."""
 
     def rule(number: int, line: str) -> AuthenticationRule:
-        kind, database, name, *address, method = line.split()
+        kind, database, name, *rest = line.removesuffix("!").split()
+        address = None if kind == "local" else rest.pop(0)
+        netmask = None
+        if address is not None and "/" in address:
+            stated = ip_interface(address)
+            address, netmask = str(stated.ip), str(stated.netmask)
+        method, *options = rest
         return AuthenticationRule(
-            number, kind, (database,), (name,), address[0] if address else None, method.rstrip("!"), method[-1] == "!"
+            number, kind, (database,), (name,), address, method, line[-1] == "!", netmask, tuple(options)
         )
 
     stated = tuple(rule(number, line) for number, line in enumerate(lines, 1))

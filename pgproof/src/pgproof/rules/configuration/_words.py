@@ -34,4 +34,4 @@ def lost_commits(facts: Facts) -> str:
 
 def dead_rows(table: Table) -> str:
     """Return how many dead rows a table has."""
-    return "" if table.statistics is None else f" There are {table.statistics.dead_rows} of them now."
+    return f" There are {table.statistics.dead_rows} of them now." if table.statistics else ""

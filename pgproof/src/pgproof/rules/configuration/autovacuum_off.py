@@ -118,6 +118,7 @@ BAD = (
         sql="CREATE TABLE t (id int PRIMARY KEY) WITH (autovacuum_enabled = 0)",
         given=(setting("autovacuum", "off"), server(ours=True)),
         objects=("t",),
+        says=("There are 0 of them now.",),
     ),
 )
 GOOD = (

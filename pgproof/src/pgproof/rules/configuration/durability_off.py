@@ -31,7 +31,7 @@ from pgproof.rules.configuration._sessions import evidence, is_off, of_database,
 from pgproof.rules.configuration._words import lost_commits
 from pgproof.rules.finding import Finding, NotChecked, Remedy, Severity
 from pgproof.rules.given import setting
-from pgproof.rules.given_access import role_setting
+from pgproof.rules.given_access import hidden, role_setting
 from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(code="CFG14", slug="durability-off", severity="critical", needs=("settings",), server_wide=True)
@@ -102,7 +102,17 @@ BAD = (
     Example("fsync is off", given=(*_ON, setting("fsync", "off")), objects=("fsync",)),
     Example("full_page_writes is off", given=(*_ON, setting("full_page_writes", "off")), objects=("full_page_writes",)),
     Example("there are no checksums", given=(*_ON, setting("data_checksums", "off")), objects=("data_checksums",)),
-    Example("commits do not wait", given=(*_ON, setting(_COMMIT, "off")), objects=(_COMMIT,)),
+    Example(
+        "commits do not wait",
+        given=(*_ON, setting(_COMMIT, "off"), setting("wal_writer_delay", "200")),
+        objects=(_COMMIT,),
+        says=("Commits of the last 600 ms",),
+    ),
+    Example(
+        "commits do not wait, nobody knows how long",
+        given=(*_ON, setting(_COMMIT, "off"), hidden("wal_writer_delay")),
+        says=("The last commits",),
+    ),
     Example(
         "commits of this database do not wait",
         sql=f"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET {_COMMIT} = off', current_database()); END $$",

@@ -77,6 +77,7 @@ BAD = (
             _OFF,
             server(sessions=(_IDLE, replace(_IDLE, state="active"), replace(_IDLE, state_seconds=None))),
         ),
+        says=("One has been idle in its transaction for 600 s now.",),
     ),
     Example("a session that the role may not see", given=(_APP, _OFF, server(sessions=(replace(_IDLE, state=None),)))),
     Example(

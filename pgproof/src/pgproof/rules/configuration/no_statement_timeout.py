@@ -62,7 +62,13 @@ _APP = roles(role("app"), role("postgres", superuser=True))
 _OFF = setting(SETTING, "0", "default")
 
 BAD = (
-    Example("nothing is set anywhere", given=(_APP, _OFF), objects=(SETTING,), severity="medium"),
+    Example(
+        "nothing is set anywhere",
+        given=(_APP, _OFF),
+        objects=(SETTING,),
+        severity="medium",
+        says=("is 0 for app: a statement",),
+    ),
     Example("an administrator alone can log in", given=(roles(role("postgres", superuser=True)), _OFF)),
     Example("another role is limited", given=(_APP, _OFF, role_setting(SETTING, "5s", role="reports"))),
     Example("another setting limits nothing", given=(_APP, _OFF, role_setting("lock_timeout", "5s"))),
@@ -75,15 +81,18 @@ BAD = (
     Example(
         "the only role of an application was freed",
         given=(_APP, setting(SETTING, "5000"), role_setting(SETTING, "0", role="app")),
+        says=("ALTER ROLE set it to 0 for app, which comes first.",),
     ),
     Example(
         "one role is limited and another is not",
         given=(roles(role("app"), role("reports")), _OFF, role_setting(SETTING, "5s", role="app")),
         severity="low",
+        says=("is 0 for reports (app covered): a statement",),
     ),
     Example(
         "a slow statement was seen",
         given=(_APP, _OFF, workload(("SELECT count(*) FROM jobs", 3, 20_000.0))),
+        says=("took 60.0 s.",),
     ),
 )
 GOOD = (

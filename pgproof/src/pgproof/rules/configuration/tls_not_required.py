@@ -41,7 +41,9 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     if not listens_beyond_loopback(facts):
         return
     rules = facts.server.authentication
-    open_rules = tuple(rule for rule in accepting(rules or (), without_tls=True) if not is_loopback(rule.address))
+    open_rules = tuple(
+        rule for rule in accepting(rules or (), without_tls=True) if not is_loopback(rule.address, rule.netmask)
+    )
     if rules is not None and not open_rules:
         return
     seen = authentication.evidence(open_rules)
@@ -69,7 +71,7 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
 
 _LISTENS = setting("listen_addresses", "*")
 _TLS, _NO_TLS = setting("ssl", "on"), setting("ssl", "off")
-_ANYBODY = "host all all 10.0.0.0 scram-sha-256"
+_ANYBODY = "host all all 10.0.0.0/8 scram-sha-256"
 
 BAD = (
     Example("no TLS at all", given=(_LISTENS, _NO_TLS, hba(_ANYBODY)), objects=("ssl",)),
@@ -85,6 +87,10 @@ BAD = (
     Example("a hostnossl line refuses TLS", given=(_LISTENS, _TLS, hba("hostnossl all all all scram-sha-256"))),
     Example("a line without GSS encryption", given=(_LISTENS, _TLS, hba("hostnogssenc all all ::/0 scram-sha-256"))),
     Example(
+        "an address of this machine with the netmask of all others",
+        given=(_LISTENS, _TLS, hba("host all all 127.0.0.1/0 scram-sha-256")),
+    ),
+    Example(
         "a refusal of some people, of some databases, of TLS, or of another family leaves the rest open",
         given=(
             _LISTENS,
@@ -92,8 +98,9 @@ BAD = (
             hba(
                 "hostnossl all guest all reject",
                 "hostnossl archive all all reject",
-                "hostnossl all all 10.0.0.0 reject",
-                "hostnossl all all :: reject",
+                "hostnossl all all 10.0.0.0/9 reject",
+                "hostnossl all all 0.0.0.0/1 reject",
+                "hostnossl all all ::/0 reject",
                 "hostssl all all all reject",
                 "hostnossl all all all reject!",
                 _ANYBODY,
@@ -102,11 +109,11 @@ BAD = (
     ),
     Example(
         "a refusal of one family leaves a host name open",
-        given=(_LISTENS, _TLS, hba("hostnossl all all 0.0.0.0 reject", "host all all .example.org scram-sha-256")),
+        given=(_LISTENS, _TLS, hba("hostnossl all all 0.0.0.0/0 reject", "host all all .example.org scram-sha-256")),
     ),
 )
 GOOD = (
-    Example("every line asks for TLS", given=(_LISTENS, _TLS, hba("hostssl all all 10.0.0.0 scram-sha-256"))),
+    Example("every line asks for TLS", given=(_LISTENS, _TLS, hba("hostssl all all 10.0.0.0/8 scram-sha-256"))),
     Example(
         "a server on this machine alone",
         given=(setting("listen_addresses", "localhost,127.0.0.1,::1"), _NO_TLS, hba(_ANYBODY)),
@@ -122,18 +129,22 @@ GOOD = (
             _NO_TLS,
             hba(
                 "local all all peer",
-                "host all all 127.0.0.1 scram-sha-256",
-                "host all all ::1 scram-sha-256",
+                "host all all 127.0.0.0/8 scram-sha-256",
+                "host all all ::1/128 scram-sha-256",
                 "host all all localhost scram-sha-256",
                 "host all all samehost scram-sha-256",
-                "host all all 10.0.0.0 reject",
+                "host all all 10.0.0.0/8 reject",
             ),
         ),
     ),
-    Example("a line that the server cannot use", given=(_LISTENS, _TLS, hba("host all all 10.0.0.0 scram-sha-256!"))),
+    Example("a line that the server cannot use", given=(_LISTENS, _TLS, hba("host all all 10.0.0.0/8 scram-sha-256!"))),
     Example(
         "everybody without TLS is refused first",
         given=(_LISTENS, _TLS, hba("hostnossl all all all reject", _ANYBODY, "host all all ::/0 scram-sha-256")),
+    ),
+    Example(
+        "everybody of its family without TLS is refused first",
+        given=(_LISTENS, _TLS, hba("hostnossl all all 0.0.0.0/0 reject", _ANYBODY)),
     ),
     Example(
         "everybody without TLS is refused first, by family",
@@ -141,7 +152,10 @@ GOOD = (
             _LISTENS,
             _TLS,
             hba(
-                "hostnossl all all 0.0.0.0 reject", "host all all :: reject", _ANYBODY, "host all all all scram-sha-256"
+                "hostnossl all all 10.0.0.0/0 reject",
+                "host all all ::/0 reject",
+                _ANYBODY,
+                "host all all all scram-sha-256",
             ),
         ),
     ),

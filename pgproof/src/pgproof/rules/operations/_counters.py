@@ -7,19 +7,21 @@ from datetime import datetime, timedelta
 
 from pgproof.facts.catalog import Catalog, Table
 from pgproof.facts.model import Facts
+from pgproof.facts.table_statistics import TableStatistics
 from pgproof.remedy.names import literal, quoted
-from pgproof.rules.finding import NotChecked
+from pgproof.rules.authentication import value_of
+from pgproof.rules.finding import NotChecked, ObjectRef, table_ref
 
 _SHOWN = 5
 """Tables named in a statement or a sentence; more would not be read."""
+_NOTHING = TableStatistics(*(0,) * 12, None, None, 0, 0)
 
 
 def uncounted(facts: Facts) -> NotChecked | None:
     """Return why the counters of tables say nothing; None where they can be used."""
     if facts.database.in_recovery:
         return NotChecked("the counters of the primary: a standby counts only what is read on it")
-    tracking = facts.server.setting("track_counts")
-    if tracking is not None and tracking.value == "off":
+    if value_of(facts, "track_counts") == "off":
         return NotChecked("track_counts = on: the server counts nothing")
     return None
 
@@ -35,8 +37,7 @@ def counted_since(facts: Facts) -> datetime | None:
     remembered = [
         moment
         for table in facts.catalog.tables
-        if table.statistics is not None
-        for moment in (table.statistics.vacuumed_at, table.statistics.analyzed_at)
+        for moment in (counters(table).vacuumed_at, counters(table).analyzed_at)
         if moment is not None
     ]
     return min(remembered, default=None)
@@ -48,6 +49,16 @@ def counted_for(facts: Facts) -> timedelta:
     return timedelta() if since is None else facts.database.taken_at - since
 
 
+def counters(table: Table) -> TableStatistics:
+    """Return what the server counted about a table; zeros for a view, about which it counts nothing."""
+    return table.statistics or _NOTHING
+
+
+def estimated(table: Table) -> int:
+    """Return the rows of a table by the last estimate; 0 where nobody has counted any."""
+    return table.estimated_rows or 0
+
+
 def storage(catalog: Catalog, table: Table) -> tuple[Table, ...]:
     """Return the tables that hold a base table's rows: itself, or all its partitions that have storage."""
     if table.kind == "table":
@@ -57,8 +68,8 @@ def storage(catalog: Catalog, table: Table) -> tuple[Table, ...]:
 
 def number(facts: Facts, setting: str) -> int | None:
     """Return a whole-number setting in its own unit; None where the server has none of that name."""
-    known = facts.server.setting(setting)
-    return None if known is None or known.value is None else int(known.value)
+    value = value_of(facts, setting)
+    return None if value is None else int(value)
 
 
 def statistics_of(tables: Iterable[Table], columns: str) -> str:
@@ -70,6 +81,11 @@ def statistics_of(tables: Iterable[Table], columns: str) -> str:
     """
     names = ", ".join(f"{literal(quoted(each.schema, each.name))}::regclass" for each in tuple(tables)[:_SHOWN])
     return f"SELECT relid::regclass, {columns} FROM pg_stat_user_tables WHERE relid IN ({names})"
+
+
+def others(table: Table, parts: Iterable[Table]) -> tuple[ObjectRef, ...]:
+    """Return the references to the partitions among the tables that hold a table's rows: not to itself."""
+    return tuple(table_ref(part) for part in parts if part != table)
 
 
 def named(tables: Iterable[Table]) -> str:

@@ -54,18 +54,25 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     if requested < LEAST_REQUESTED or requested <= timed:
         return
     every = counted / (requested + timed) / timedelta(minutes=1)
-    statement = (
-        "SELECT num_timed, num_requested, stats_reset FROM pg_stat_checkpointer"
+    view, columns = (
+        ("pg_stat_checkpointer", "num_timed, num_requested")
         if facts.database.server_version_num >= FROM_17
-        else "SELECT checkpoints_timed, checkpoints_req, stats_reset FROM pg_stat_bgwriter"
+        else ("pg_stat_bgwriter", "checkpoints_timed, checkpoints_req")
     )
     yield METADATA.finding(
         objects=(ObjectRef("setting", None, "max_wal_size"),),
         message=f"{requested:,} of {requested + timed:,} checkpoints were requested before their time",
         consequence=(
-            f"One every {every:,.1f} minutes since {activity.checkpoints_since:%Y-%m-%d}; each logs whole pages anew."
+            f"One every {every:,.1f} minutes since {activity.checkpoints_since:%Y-%m-%d}, by {view}; each logs whole "
+            "pages anew."
         ),
-        evidence=(Evidence("statistics", statement, f"{timed} timed, {requested} requested"),),
+        evidence=(
+            Evidence(
+                "statistics",
+                f"SELECT {columns}, stats_reset FROM {view}",
+                f"{timed} timed, {requested} requested",
+            ),
+        ),
         remedy=Remedy("Raise max_wal_size until most checkpoints come by time (checkpoint_timeout)."),
     )
 
@@ -79,11 +86,20 @@ def _counted(timed: int, requested: int, **more: object) -> given.Given:
 
 _A_DAY_LATER = given.database(taken_at=datetime(2026, 1, 2, tzinfo=UTC))
 BAD = (
-    Example("fifty requested and forty-nine timed", given=(_A_DAY_LATER, _counted(49, 50)), objects=("max_wal_size",)),
+    Example(
+        "fifty requested and forty-nine timed",
+        given=(_A_DAY_LATER, given.database(server_version_num=169_999), _counted(49, 50)),
+        objects=("max_wal_size",),
+        says=("One every 14.5 minutes since 2026-01-01, by pg_stat_bgwriter",),
+    ),
     Example(
         "hundreds requested in a month",
-        given=(given.database(taken_at=datetime(2026, 2, 1, tzinfo=UTC)), _counted(10, 9_000)),
+        given=(
+            given.database(taken_at=datetime(2026, 2, 1, tzinfo=UTC), server_version_num=170_000),
+            _counted(10, 9_000),
+        ),
         objects=("max_wal_size",),
+        says=("by pg_stat_checkpointer",),
     ),
 )
 GOOD = (

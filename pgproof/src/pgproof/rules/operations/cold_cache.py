@@ -27,7 +27,7 @@ from pgproof.facts.catalog import Table
 from pgproof.facts.model import Facts
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked, ObjectRef, Remedy, table_ref
-from pgproof.rules.operations._counters import named
+from pgproof.rules.operations._counters import counters, named
 from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(code="OPS11", slug="cold-cache", severity="low", needs=("statistics",))
@@ -67,7 +67,7 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
 
 
 def _readers(facts: Facts) -> tuple[Table, ...]:
-    reading = [(each.statistics.heap_reads, each) for each in facts.catalog.tables if each.statistics is not None]
+    reading = [(counters(each).heap_reads, each) for each in facts.catalog.tables]
     ordered = sorted(reading, key=lambda pair: (-pair[0], pair[1].qualified_name))
     return tuple(table for reads, table in ordered[:_MOST] if reads)
 
@@ -75,14 +75,20 @@ def _readers(facts: Facts) -> tuple[Table, ...]:
 BAD = (
     Example(
         "a million pages read, and not quite nine in ten found",
-        sql="CREATE TABLE t (id int); CREATE TABLE u (id int)",
+        sql="CREATE TABLE t (id int); CREATE TABLE u (id int); CREATE VIEW v AS TABLE t",
         given=(
             given.activity(blocks_read=1_000_000, blocks_hit=8_999_999),
             given.table("t", heap_reads=900_000),
+            given.table("u", heap_reads=0),
         ),
         renamed=False,
+        says=("Most were read for ", ".t. Index"),
     ),
-    Example("half of all", given=(given.activity(blocks_read=50_000_000, blocks_hit=50_000_000),)),
+    Example(
+        "half of all",
+        given=(given.activity(blocks_read=50_000_000, blocks_hit=50_000_000),),
+        says=("the operating system or the disk. Index",),
+    ),
 )
 GOOD = (
     Example("nine in ten", given=(given.activity(blocks_read=1_000_000, blocks_hit=9_000_000),)),

@@ -26,6 +26,7 @@ from collections.abc import Iterator
 from pgproof.facts.model import Facts
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked, ObjectRef, Remedy
+from pgproof.rules.given_access import without_settings
 from pgproof.rules.operations._counters import number
 from pgproof.rules.rule import Example, Metadata
 
@@ -80,6 +81,14 @@ BAD = (
         "80 of the 100 that are not reserved",
         given=(*_limits(), given.activity(connections=80)),
         objects=("max_connections",),
+        severity="medium",
+    ),
+    Example("94 of 100", given=(*_limits(), given.activity(connections=94)), severity="medium"),
+    Example("95 of 100", given=(*_limits(), given.activity(connections=95)), severity="high"),
+    Example(
+        "a version that reserves for superusers alone",
+        given=(*_limits(), without_settings("reserved_connections"), given.activity(connections=80)),
+        says=("80 of 100 connections",),
     ),
     Example(
         "reserved ones of PostgreSQL 16 count",
@@ -95,5 +104,9 @@ GOOD = (
         given=(*_limits(), given.activity(connections=99), given.rights(read_all_stats=False)),
     ),
     Example("counters that could not be read", given=(*_limits(), given.server(activity=None))),
+    Example(
+        "a limit that is not known",
+        given=(*_limits(), without_settings("max_connections"), given.activity(connections=99)),
+    ),
     Example("nobody but us", given=(*_limits(), given.activity(connections=1))),
 )

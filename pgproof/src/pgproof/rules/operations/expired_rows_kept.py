@@ -26,11 +26,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import product
 
 from pgproof.facts.catalog import Column, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Past, Question, RowsWhere
-from pgproof.rules.finding import Finding, NotChecked, Remedy, counted, table_ref
+from pgproof.rules import given
+from pgproof.rules.finding import Confidence, Finding, NotChecked, Remedy, counted, table_ref
+from pgproof.rules.reading import unanswered
 from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(code="OPS01", slug="expired-rows-kept", severity="medium", needs=("data",))
@@ -43,7 +46,8 @@ EXPIRY_NAMES = frozenset(
     )
 )
 """Whole names, in lower case without underscores: `expire_date` is Django's, `expires` that of NextAuth."""
-TIME_TYPES = frozenset(("timestamptz", "timestamp", "date"))
+_EXPIRIES = frozenset(product(EXPIRY_NAMES, ("timestamptz", "timestamp", "date")))
+"""Names and the types below a domain."""
 GRACE_DAYS = 30
 """An expired row may be kept for a month, to answer a complaint or to find abuse."""
 FEW_EXPIRED = 1_000
@@ -66,24 +70,26 @@ def questions(facts: Facts) -> Iterator[Question]:
 def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield each expiry column that many rows are long past."""
     for table, column in _expiry_columns(facts):
-        answer = facts.answer(_question(table, column))
-        if answer is None or answer.counts is None:
-            why = answer.refused if answer and answer.refused else "a count of the rows"
-            yield NotChecked(why, (table_ref(table, column.name),))
+        question = _question(table, column)
+        counts = facts.counts(question)
+        if counts is None:
+            yield unanswered(facts, question, table, column.name)
             continue
-        counts = answer.counts
         if counts.rows < FEW_EXPIRED:
             continue
         share = counts.rows / counts.rows_examined
         if share < LARGE_SHARE and counts.rows < MANY_EXPIRED:
             continue
-        amount = f"{counts.rows:,} of {counts.rows_examined:,} rows ({share:.0%})"
+        answer = facts.answer(question)
+        assert answer is not None
+        confidence: Confidence = "exact" if counts.exact else "sample"
+        amount = f"{counts.rows:,} of {counts.rows_examined:,} rows ({share:.0%}, {confidence})"
         yield METADATA.finding(
             objects=(table_ref(table, column.name),),
             message=f"{table.qualified_name} keeps rows that {column.name} ended more than {GRACE_DAYS} days ago",
             consequence=f"{amount} have ended; scans, backups and vacuum read them, and a leak would show them.",
             severity=None if _SHORT_LIVED.search(table.name) else "low",
-            confidence="exact" if counts.exact else "sample",
+            confidence=confidence,
             evidence=(counted(answer, f"{counts.rows} of {counts.rows_examined} rows"),),
             remedy=Remedy(
                 f"Delete rows past {column.name} in a scheduled job, a few thousand per transaction; "
@@ -104,7 +110,7 @@ def _expiry_columns(facts: Facts) -> Iterator[tuple[Table, Column]]:
         if any(other.oid != table.oid for other, _ in facts.catalog.referencing(table)):
             continue
         for column in table.columns:
-            if column.base_type in TIME_TYPES and column.name.lower().replace("_", "") in EXPIRY_NAMES:
+            if (column.name.lower().replace("_", ""), column.base_type) in _EXPIRIES:
                 yield table, column
 
 
@@ -114,6 +120,23 @@ BAD = (
         "a thousand sessions that ended a month ago",
         sql=f"CREATE TABLE sessions (id int PRIMARY KEY, expires_at timestamptz); INSERT INTO sessions {_ENDED}",
         objects=("sessions", "expires_at"),
+        severity="medium",
+        says=("1,000 of 1,000 rows (100%, exact) have ended",),
+    ),
+    Example(
+        "rows that may be history",
+        sql=f"CREATE TABLE offers (id int PRIMARY KEY, expires_at timestamptz); INSERT INTO offers {_ENDED}",
+        severity="low",
+    ),
+    Example(
+        "a sample of a table that is too large to count",
+        sql="""
+            CREATE TABLE sessions (id int PRIMARY KEY, expires_at timestamptz);
+            INSERT INTO sessions SELECT n, '2020-01-01' FROM generate_series(1, 100000) n;
+        """,
+        given=(given.table("sessions", bytes=2 << 30),),
+        renamed=False,
+        says=("rows (100%, sample) have ended",),
     ),
     Example(
         "one row in five, in a column of Django's name and of a domain",
@@ -196,6 +219,12 @@ GOOD = (
                                    valid_until date);
             INSERT INTO accounts SELECT n, '2020-01-01', '2020-01-01', '2020-01-01' FROM generate_series(1, 2000) n;
         """,
+    ),
+    Example(
+        "a table that another session locks",
+        sql=f"CREATE TABLE sessions (id int PRIMARY KEY, expires_at timestamptz); INSERT INTO sessions {_ENDED}",
+        given=(given.table("sessions", locked=True),),
+        renamed=False,
     ),
     Example(
         "a duration has the name but not the type",

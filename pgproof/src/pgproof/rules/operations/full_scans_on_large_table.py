@@ -23,12 +23,21 @@ When to ignore:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 from pgproof.facts.catalog import Table
 from pgproof.facts.model import Facts
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, table_ref
-from pgproof.rules.operations._counters import counted_since, statistics_of, storage, uncounted
+from pgproof.rules.operations._counters import (
+    counted_since,
+    counters,
+    estimated,
+    others,
+    statistics_of,
+    storage,
+    uncounted,
+)
 from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(code="OPS13", slug="full-scans-on-large-table", severity="low", needs=("statistics",))
@@ -57,21 +66,21 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
 
 
 def _is_scanned(part: Table) -> bool:
-    counters, rows = part.statistics, part.estimated_rows or 0
-    if counters is None or rows < LARGE_ROWS or counters.sequential_scans < MANY_SCANS:
+    counted, rows = counters(part), estimated(part)
+    if rows < LARGE_ROWS or counted.sequential_scans < MANY_SCANS:
         return False
-    return counters.sequential_rows_read >= FULL_SHARE * rows * counters.sequential_scans
+    return counted.sequential_rows_read >= FULL_SHARE * rows * counted.sequential_scans
 
 
 def _finding(facts: Facts, table: Table, scanned: Sequence[Table]) -> Finding:
-    counters = [part.statistics for part in scanned if part.statistics is not None]
-    scans, read = sum(each.sequential_scans for each in counters), sum(each.sequential_rows_read for each in counters)
-    rows = sum(part.estimated_rows or 0 for part in scanned)
+    scans = sum(counters(part).sequential_scans for part in scanned)
+    read = sum(counters(part).sequential_rows_read for part in scanned)
+    rows = sum(estimated(part) for part in scanned)
     since = counted_since(facts)
     began = f"since {since:%Y-%m-%d} or earlier" if since else "since the counters began"
     return METADATA.finding(
         objects=(table_ref(table),),
-        related=tuple(table_ref(part) for part in scanned if part != table),
+        related=others(table, scanned),
         message=f"{table.qualified_name}, about {rows:,} rows, was read by {scans:,} sequential scans",
         consequence=f"They read {read:,} rows {began}, {read / scans:,.0f} each; that grows with every row.",
         severity="medium" if read >= MUCH_READ else None,
@@ -95,9 +104,19 @@ BAD = (
     Example(
         "a thousand scans of a quarter of 100 000 rows each",
         sql=_SQL,
-        given=(_scanned(),),
+        given=(given.database(statistics_since=None), _scanned()),
         renamed=False,
         objects=("t",),
+        severity="low",
+        says=("about 100,000 rows", "since the counters began"),
+    ),
+    Example(
+        "a thousand million rows read",
+        sql=_SQL,
+        given=(given.database(statistics_since=datetime(2026, 1, 1, tzinfo=UTC)), _scanned(read=1_000_000_000)),
+        renamed=False,
+        severity="medium",
+        says=("since 2026-01-01 or earlier",),
     ),
     Example(
         "a partition of several",

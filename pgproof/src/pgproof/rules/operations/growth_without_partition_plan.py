@@ -30,7 +30,7 @@ from pgproof.facts.catalog import Column, Table
 from pgproof.facts.model import Facts
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, table_ref
-from pgproof.rules.operations._counters import counted_for, statistics_of, uncounted
+from pgproof.rules.operations._counters import counted_for, counters, estimated, statistics_of, uncounted
 from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(code="OPS07", slug="growth-without-partition-plan", severity="low", needs=("statistics",))
@@ -55,16 +55,15 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
         return
     counted = counted_for(facts)
     for table in facts.catalog.base_tables:
-        if table.kind != "table" or facts.catalog.partitions(table):
+        if facts.catalog.partitions(table):
             continue
-        rows, column = table.estimated_rows or 0, _time_column(table)
+        rows, column = estimated(table), _time_column(table)
         if rows < LARGE_ROWS or column is None or not _only_grows(table):
             continue
         if counted < LEAST_COUNTED:
             yield NotChecked("counters that are known to be a week old", (table_ref(table),))
             continue
-        assert table.statistics is not None
-        rate = table.statistics.inserted / (counted / timedelta(days=1))
+        rate = counters(table).inserted / (counted / timedelta(days=1))
         if rows + rate * AHEAD.days >= TOO_LARGE_ROWS:
             yield _finding(table, column, rows, rate)
 
@@ -74,13 +73,12 @@ def _time_column(table: Table) -> Column | None:
 
 
 def _only_grows(table: Table) -> bool:
-    counters = table.statistics
-    return counters is not None and counters.updated + counters.deleted <= CHANGED_SHARE * counters.inserted
+    counted = counters(table)
+    return counted.updated + counted.deleted <= CHANGED_SHARE * counted.inserted
 
 
 def _finding(table: Table, column: Column, rows: int, rate: float) -> Finding:
-    counters = table.statistics
-    assert counters is not None
+    counted = counters(table)
     return METADATA.finding(
         objects=(table_ref(table),),
         message=f"{table.qualified_name} only grows, and is not partitioned",
@@ -93,7 +91,7 @@ def _finding(table: Table, column: Column, rows: int, rate: float) -> Finding:
             Evidence(
                 "statistics",
                 statistics_of((table,), "n_live_tup, n_tup_ins, n_tup_upd, n_tup_del"),
-                f"{counters.inserted} inserted, {counters.updated} updated, {counters.deleted} deleted",
+                f"{counted.inserted} inserted, {counted.updated} updated, {counted.deleted} deleted",
             ),
         ),
         remedy=Remedy(f"Decide how long rows are kept, and partition by {column.name} before the table is larger."),
@@ -115,6 +113,14 @@ BAD = (
         given=(_SINCE, _grown()),
         renamed=False,
         objects=("events",),
+        severity="low",
+    ),
+    Example(
+        "a hundred million rows already",
+        sql=_SQL,
+        given=(_SINCE, _grown(rows=100_000_000)),
+        renamed=False,
+        severity="medium",
     ),
     Example(
         "a week of counters is enough, and a date of a domain",
@@ -197,4 +203,10 @@ GOOD = (
         renamed=False,
     ),
     Example("a new table", sql=_SQL),
+    Example(
+        "a table whose rows nobody has counted since an upgrade",
+        sql=_SQL,
+        given=(_SINCE, given.table("events", reltuples=-1.0, live_rows=0, heap_bytes=1 << 30)),
+        renamed=False,
+    ),
 )

@@ -112,6 +112,9 @@ def _lag_finding(standbys: int, lag: float) -> Finding:
     )
 
 
+_UNLIMITED, _LIMITED = (given.setting("max_slot_wal_keep_size", size) for size in ("-1", "4096"))
+
+
 def _slot(active: bool, wal_status: str | None, retained_bytes: int | None) -> given.Given:
     return given.server(
         replication_slots=(ReplicationSlot("reporting", "logical", active, wal_status, retained_bytes),)
@@ -120,10 +123,35 @@ def _slot(active: bool, wal_status: str | None, retained_bytes: int | None) -> g
 
 BAD = (
     Example(
-        "nobody reads, a segment is kept", given=(_slot(False, "reserved", 16 * 1024 * 1024),), objects=("reporting",)
+        "nobody reads, a segment is kept",
+        given=(_UNLIMITED, _slot(False, "reserved", 16 * 1024 * 1024)),
+        objects=("reporting",),
+        severity="medium",
+        says=("has no consumer connected", "without limit"),
     ),
-    Example("a consumer a gigabyte behind", given=(_slot(True, "extended", 1024**3),), objects=("reporting",)),
-    Example("a slot that was given up", given=(_slot(False, "lost", None),), objects=("reporting",)),
+    Example(
+        "nobody reads, a gigabyte is kept without limit",
+        given=(_UNLIMITED, _slot(False, "extended", 1024**3)),
+        severity="high",
+    ),
+    Example(
+        "nobody reads, a gigabyte is kept within a limit",
+        given=(_LIMITED, _slot(False, "extended", 1024**3)),
+        severity="medium",
+        says=("up to max_slot_wal_keep_size",),
+    ),
+    Example(
+        "a consumer a gigabyte behind",
+        given=(_slot(True, "extended", 1024**3),),
+        objects=("reporting",),
+        says=("has a consumer that is far behind",),
+    ),
+    Example(
+        "a slot that was given up",
+        given=(_slot(False, "lost", None),),
+        objects=("reporting",),
+        says=("Its WAL is gone",),
+    ),
     Example(
         "a standby 30 seconds behind",
         given=(given.activity(standbys=1, worst_replay_lag_seconds=30.0),),

@@ -29,6 +29,7 @@ from datetime import UTC, datetime
 from pgproof.facts.model import Facts
 from pgproof.facts.server_state import Activity
 from pgproof.rules import given
+from pgproof.rules.authentication import value_of
 from pgproof.rules.finding import Evidence, Finding, NotChecked, ObjectRef, Remedy
 from pgproof.rules.rule import Example, Metadata
 
@@ -42,13 +43,13 @@ MANAGED = ("rds.", "cloudsql.", "alloydb.", "azure.", "neon.")
 
 def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield what is wrong with the server's second copy, one thing at most."""
-    mode, activity = facts.server.setting("archive_mode"), facts.server.activity
+    mode, activity = value_of(facts, "archive_mode"), facts.server.activity
     if facts.database.in_recovery or mode is None or activity is None:
         yield NotChecked("the primary's archive_mode and pg_stat_archiver")
-    elif mode.value == "off":
+    elif mode == "off":
         if not activity.standbys and not _is_managed(facts):
             yield _no_copy()
-    elif not _value(facts, "archive_command") and not _value(facts, "archive_library"):
+    elif not value_of(facts, "archive_command") and not value_of(facts, "archive_library"):
         yield _no_command()
     elif _is_failing(activity):
         yield _failing(activity)
@@ -56,11 +57,6 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
 
 def _is_managed(facts: Facts) -> bool:
     return any(setting.name.startswith(MANAGED) for setting in facts.server.settings)
-
-
-def _value(facts: Facts, name: str) -> str | None:
-    setting = facts.server.setting(name)
-    return None if setting is None else setting.value
 
 
 def _is_failing(activity: Activity) -> bool:
@@ -151,6 +147,7 @@ BAD = (
         "it failed since the last file",
         given=(given.setting("archive_mode", "always"), _COMMAND, _archiver(_EARLY, _LATE)),
         objects=("archive_command",),
+        says=("archived last at 2026-01-01 00:00",),
     ),
 )
 GOOD = (
@@ -176,4 +173,5 @@ GOOD = (
         "a standby leaves it to its primary", given=(_OFF, given.activity(standbys=0), given.database(in_recovery=True))
     ),
     Example("what archives could not be read", given=(_OFF, given.server(activity=None))),
+    Example("settings that are not known", given=(given.activity(standbys=0), given.server(settings=()))),
 )

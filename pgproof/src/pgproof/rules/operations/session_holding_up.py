@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from pgproof.facts.model import Facts
 from pgproof.facts.server_state import Session
@@ -76,12 +77,15 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
 def _held(session: Session) -> tuple[str, float] | None:
     """Return what is wrong with a session, and for how many seconds already."""
     state = session.state or ""
-    if session.blocked_by and (waited := session.statement_seconds or 0) >= BLOCKED_SECONDS:
-        return "blocked", waited
-    if state.startswith("idle in transaction") and (idle := session.state_seconds or 0) >= IDLE_SECONDS:
-        return "idle in transaction", idle
-    if state == "active" and (open_for := session.transaction_seconds or 0) >= LONG_SECONDS:
-        return "long-running", open_for
+    kinds = (
+        ("blocked", session.blocked_by != (), session.statement_seconds, BLOCKED_SECONDS),
+        ("idle in transaction", state.startswith("idle in transaction"), session.state_seconds, IDLE_SECONDS),
+        ("long-running", state == "active", session.transaction_seconds, LONG_SECONDS),
+    )
+    for kind, is_one, seconds, least in kinds:
+        # The times of a session that the role may not see are hidden, too.
+        if is_one and seconds is not None and seconds >= least:
+            return kind, seconds
     return None
 
 
@@ -118,7 +122,20 @@ _BRIEF = (
     Session(3, "app", "report", "active", None, 899.0, 899.0, 899.0, ()),
 )
 BAD = (
-    Example("idle in transaction for ten seconds", given=(given.server(sessions=(_IDLE,)),), objects=("app (web)",)),
+    Example(
+        "idle in transaction for ten seconds",
+        given=(given.server(sessions=(_IDLE,)),),
+        objects=("app (web)",),
+        severity="medium",
+        says=("no row that died since. Commit",),
+    ),
+    Example(
+        "idle in transaction, and another waits for its lock since a moment",
+        given=(given.server(sessions=(_IDLE, replace(_BLOCKED, statement_seconds=0.1))),),
+        objects=("app (web)",),
+        severity="high",
+        says=("sessions that wait for its locks now: 1.",),
+    ),
     Example(
         "a failed transaction that nobody rolled back, by a client without a name",
         given=(
@@ -159,8 +176,8 @@ GOOD = (
         ),
     ),
     Example(
-        "a session without times",
-        given=(given.server(sessions=(Session(3, None, None, None, None, None, None, None, ()),)),),
+        "a session that the role may not see but for what it waits for",
+        given=(given.server(sessions=(Session(3, None, None, None, None, None, None, None, (1,)),)),),
     ),
     Example("nobody is connected", given=(given.server(sessions=()),)),
 )

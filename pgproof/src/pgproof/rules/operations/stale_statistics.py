@@ -30,7 +30,7 @@ from pgproof.facts.model import Facts
 from pgproof.remedy.maintenance import Analyze
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, table_ref
-from pgproof.rules.operations._counters import named, statistics_of, storage, uncounted
+from pgproof.rules.operations._counters import counters, named, others, statistics_of, storage, uncounted
 from pgproof.rules.rule import Example, Metadata
 from pgproof.rules.severity import FEW_ROWS, by_size
 
@@ -56,45 +56,42 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     for table in facts.catalog.base_tables:
         parts = storage(facts.catalog, table)
         filled = tuple(part for part in parts if _has_rows(part))
-        if filled and table.kind == "partitioned table":
-            filled = (table, *filled)
-        unseen = tuple(part for part in filled if _unknown(facts, part))
-        if unseen:
-            yield NotChecked("pg_read_all_data, to see whether there are statistics", tuple(map(table_ref, unseen)))
-        never = tuple(part for part in filled if part not in unseen and _never_analysed(part))
+        if filled:
+            # The rows of a partitioned table as a whole have statistics of their own.
+            filled = tuple(dict.fromkeys((table, *filled)))
+        never, hidden = list[Table](), list[Table]()
+        for part in filter(_never_analysed, filled):
+            (hidden if _may_be_hidden(facts, part) else never).append(part)
+        for part in hidden:
+            yield NotChecked("pg_read_all_data, to see whether there are statistics", (table_ref(part),))
         stale = tuple(part for part in parts if _is_stale(facts, part))
         if never or stale:
-            rows = sum(part.statistics.live_rows for part in parts if part.statistics)
-            yield _finding(table, rows, never, stale)
+            yield _finding(table, sum(counters(part).live_rows for part in parts), never, stale)
 
 
 def _has_rows(part: Table) -> bool:
-    counters = part.statistics
-    if counters is None:
-        return False
+    counted = counters(part)
     # Counters that saw no row come in are younger than the rows: then only the size of the file tells.
-    return counters.live_rows >= FEW_ROWS or (counters.inserted == 0 and (part.heap_bytes or 0) > ASSUMED_BYTES)
+    return counted.live_rows >= FEW_ROWS or (counted.inserted == 0 and (part.heap_bytes or 0) > ASSUMED_BYTES)
 
 
 def _never_analysed(part: Table) -> bool:
-    if part.statistics is not None and part.statistics.analyzed_at is not None:
-        return False
-    return all(column.statistics is None for column in part.columns)
+    return counters(part).analyzed_at is None and all(column.statistics is None for column in part.columns)
 
 
-def _unknown(facts: Facts, part: Table) -> bool:
+def _may_be_hidden(facts: Facts, part: Table) -> bool:
     """Tell whether the statistics of a table may be there and hidden; ANALYZE always leaves an estimate of the rows."""
-    if facts.rights.superuser or not _never_analysed(part) or part.reltuples < 0:
+    if facts.rights.superuser or part.reltuples < 0:
         return False
     return part.row_security or not facts.rights.read_all_data
 
 
 def _is_stale(facts: Facts, part: Table) -> bool:
-    counters = part.statistics
-    if counters is None or counters.analyzed_at is None or facts.database.taken_at - counters.analyzed_at < OLD:
+    counted = counters(part)
+    if counted.analyzed_at is None or facts.database.taken_at - counted.analyzed_at < OLD:
         return False
-    due = BASE + SHARE * counters.live_rows
-    return counters.changed_since_analyze >= FEW_ROWS and counters.changed_since_analyze > BEHIND * due
+    due = BASE + SHARE * counted.live_rows
+    return counted.changed_since_analyze >= FEW_ROWS and counted.changed_since_analyze > BEHIND * due
 
 
 def _finding(table: Table, rows: int, never: Sequence[Table], stale: Sequence[Table]) -> Finding:
@@ -102,11 +99,11 @@ def _finding(table: Table, rows: int, never: Sequence[Table], stale: Sequence[Ta
     if never:
         said.append(f"{named(never)} never analysed")
     if stale:
-        changed = sum(part.statistics.changed_since_analyze for part in stale if part.statistics)
+        changed = sum(counters(part).changed_since_analyze for part in stale)
         said.append(f"{changed:,} rows changed in {named(stale)} since the last ANALYZE")
     return METADATA.finding(
         objects=(table_ref(table),),
-        related=tuple(table_ref(part) for part in dict.fromkeys((*never, *stale)) if part != table),
+        related=others(table, dict.fromkeys((*never, *stale))),
         message=f"The planner's statistics of {table.qualified_name} are {'missing' if never else 'out of date'}",
         consequence=f"{'; '.join(said)}: plans over about {rows:,} rows are chosen by guesses.",
         severity=by_size(METADATA.severity, table),
@@ -127,11 +124,23 @@ def _finding(table: Table, rows: int, never: Sequence[Table], stale: Sequence[Ta
 
 _ROWS = "INSERT INTO t SELECT n FROM generate_series(1, 1000) n"
 _LATER = given.database(taken_at=datetime(2100, 1, 1, tzinfo=UTC))
+
+
+def _a_day_later(facts: Facts) -> Facts:
+    """State that the facts were read exactly a day after the last ANALYZE."""
+    (table,) = facts.catalog.tables
+    analyzed = counters(table).analyzed_at
+    assert analyzed
+    return given.database(taken_at=analyzed + OLD)(facts)
+
+
 BAD = (
     Example(
         "a thousand rows that nobody analysed",
         sql=f"CREATE TABLE t (id int) WITH (autovacuum_enabled = off); {_ROWS}",
         objects=("t",),
+        severity="medium",
+        says=("are missing", "never analysed: plans over about 1,000 rows"),
     ),
     Example(
         "an index built over them counts the rows and analyses nothing",
@@ -176,6 +185,13 @@ BAD = (
         sql=f"CREATE TABLE t (id int) WITH (autovacuum_enabled = off); ANALYZE t; {_ROWS}",
         given=(_LATER,),
         objects=("t",),
+        says=("are out of date 1,000 rows changed in",),
+    ),
+    Example(
+        "analysed exactly a day ago",
+        sql=f"CREATE TABLE t (id int) WITH (autovacuum_enabled = off); ANALYZE t; {_ROWS}",
+        given=(_a_day_later,),
+        objects=("t",),
     ),
     Example(
         "one row more than a fifth and a hundred changed since",
@@ -202,6 +218,21 @@ GOOD = (
         "ten pages are what the planner assumes anyway",
         sql="CREATE TABLE t (id int)",
         given=(given.table("t", inserted=0, heap_bytes=10 * 8192),),
+        renamed=False,
+    ),
+    Example(
+        "a table that another session locks, whose size is not known",
+        sql="CREATE TABLE t (id int)",
+        given=(given.table("t", inserted=0, heap_bytes=None),),
+        renamed=False,
+    ),
+    Example(
+        "a column that was added since, whose statistics the next ANALYZE makes",
+        sql=f"""
+            CREATE TABLE t (id int) WITH (autovacuum_enabled = off); {_ROWS};
+            ANALYZE t; ALTER TABLE t ADD n int
+        """,
+        given=(given.table("t", analyzed_at=None),),
         renamed=False,
     ),
     Example(

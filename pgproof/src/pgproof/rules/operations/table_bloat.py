@@ -25,6 +25,7 @@ When to ignore:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from pgproof.facts.catalog import Table
 from pgproof.facts.model import Facts
@@ -32,7 +33,7 @@ from pgproof.facts.table_statistics import TableStatistics
 from pgproof.remedy.maintenance import Vacuum
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, table_ref
-from pgproof.rules.operations._counters import named, statistics_of, storage, uncounted
+from pgproof.rules.operations._counters import counters, named, others, statistics_of, storage, uncounted
 from pgproof.rules.rule import Example, Metadata
 from pgproof.rules.severity import by_size
 
@@ -53,8 +54,7 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
         yield refusal
         return
     for table in facts.catalog.base_tables:
-        parts = storage(facts.catalog, table)
-        bloated = [part for part in parts if part.statistics is not None and _is_behind(part.statistics)]
+        bloated = [part for part in storage(facts.catalog, table) if _is_behind(counters(part))]
         if bloated:
             yield _finding(table, bloated)
 
@@ -65,21 +65,20 @@ def _is_behind(statistics: TableStatistics) -> bool:
 
 
 def _finding(table: Table, bloated: list[Table]) -> Finding:
-    counters = [part.statistics for part in bloated if part.statistics is not None]
-    dead, live = sum(each.dead_rows for each in counters), sum(each.live_rows for each in counters)
+    counted = [counters(part) for part in bloated]
+    dead, live = sum(each.dead_rows for each in counted), sum(each.live_rows for each in counted)
     where = "" if bloated == [table] else f" in {named(bloated)}"
-    size = sum(part.heap_bytes or 0 for part in bloated)
-    vacuumed = [each.vacuumed_at for each in counters if each.vacuumed_at is not None]
+    sizes = [part.heap_bytes for part in bloated if part.heap_bytes is not None]
+    within = f" in {sum(sizes):,} bytes" if sizes else ""
+    vacuumed = [each.vacuumed_at for each in counted if each.vacuumed_at is not None]
     last = f"last vacuumed {min(vacuumed):%Y-%m-%d %H:%M}" if vacuumed else "no vacuum on record"
     options = sorted({option for part in bloated for option in part.options if option.startswith("autovacuum")})
     own = f", with {', '.join(options)}" if options else ""
     return METADATA.finding(
         objects=(table_ref(table),),
-        related=tuple(table_ref(part) for part in bloated if part != table),
+        related=others(table, bloated),
         message=f"{table.qualified_name} holds {dead:,} dead rows beside {live:,} live ones{where}",
-        consequence=(
-            f"{dead / (dead + live):.0%} of the rows in {size:,} bytes are dead, and scans read them all; {last}{own}."
-        ),
+        consequence=(f"{dead / (dead + live):.0%} of the rows{within} are dead, and scans read them all; {last}{own}."),
         severity=by_size(METADATA.severity, table),
         evidence=(
             Evidence(
@@ -102,6 +101,20 @@ BAD = (
         "every row was updated once and nothing was vacuumed",
         sql=f"CREATE TABLE t (id int, n int) {_FILLED}; UPDATE t SET n = 1",
         objects=("t",),
+        severity="medium",
+        says=("10,000 live ones 50% of the rows in", "no vacuum on record, with autovacuum_enabled=off."),
+    ),
+    Example(
+        "a table that was vacuumed once and is locked now",
+        sql=f"CREATE TABLE t (id int, n int) {_FILLED}; UPDATE t SET n = 1",
+        given=(
+            given.table(
+                "t", vacuumed_at=datetime(2026, 1, 1, 12, 30, tzinfo=UTC), heap_bytes=None, options=("fillfactor=80",)
+            ),
+        ),
+        renamed=False,
+        objects=("t",),
+        says=("50% of the rows are dead", "last vacuumed 2026-01-01 12:30."),
     ),
     Example(
         "one partition of several",
@@ -113,6 +126,7 @@ BAD = (
             UPDATE t SET n = 1 WHERE id <= 10000;
         """,
         objects=("t",),
+        says=("10,000 live ones in ", "t_1"),
     ),
     Example(
         "one more dead row than twice the threshold",

@@ -29,6 +29,7 @@ from pgproof.facts.catalog import Table
 from pgproof.facts.model import Facts
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked, ObjectRef, Remedy, table_ref
+from pgproof.rules.given_access import without_settings
 from pgproof.rules.operations._counters import named, number
 from pgproof.rules.rule import Example, Metadata
 
@@ -94,11 +95,32 @@ def _oldest(facts: Facts, age: float) -> tuple[Table, ...]:
 BAD = (
     Example(
         "transactions half again as old as the default allows, and a table that holds them back",
-        sql="CREATE TABLE t (id int)",
-        given=(given.database(frozen_xid_age=300_000_001), given.table("t", frozen_xid_age=300_000_001)),
+        sql="CREATE TABLE t (id int); CREATE TABLE u (id int); CREATE TABLE v (id int)",
+        given=(
+            given.database(frozen_xid_age=300_000_001),
+            given.table("t", frozen_xid_age=300_000_001),
+            given.table("u", frozen_xid_age=300_000_000),
+        ),
         renamed=False,
+        severity="high",
+        says=("The oldest tables are ", ".t. End long"),
     ),
-    Example("multixacts", given=(given.database(minimum_multixact_age=600_000_001),)),
+    Example(
+        "multixacts",
+        given=(given.database(minimum_multixact_age=600_000_001),),
+        says=("refuses every write. End long",),
+    ),
+    Example(
+        "just before VACUUM skips all but freezing",
+        given=(given.database(frozen_xid_age=1_599_999_999),),
+        severity="high",
+        says=("75% of the numbers",),
+    ),
+    Example(
+        "when VACUUM skips all but freezing",
+        given=(given.database(frozen_xid_age=1_600_000_000),),
+        severity="critical",
+    ),
     Example(
         "a setting of its own counts",
         given=(given.setting("autovacuum_freeze_max_age", "100000"), given.database(frozen_xid_age=150_001)),
@@ -117,6 +139,17 @@ GOOD = (
             given.setting("autovacuum_freeze_max_age", "1000000000"),
             given.setting("autovacuum_multixact_freeze_max_age", "1000000000"),
             given.database(frozen_xid_age=900_000_000, minimum_multixact_age=900_000_000),
+        ),
+    ),
+    Example(
+        "an age at which VACUUM is forced that is not known",
+        given=(given.database(frozen_xid_age=300_000_001), without_settings("autovacuum_freeze_max_age")),
+    ),
+    Example(
+        "the same of multixacts",
+        given=(
+            given.database(minimum_multixact_age=600_000_001),
+            without_settings("autovacuum_multixact_freeze_max_age"),
         ),
     ),
     Example("a new database"),

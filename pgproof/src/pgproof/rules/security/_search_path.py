@@ -7,6 +7,7 @@ import re
 from pgproof.facts.model import Facts
 from pgproof.facts.objects import Function
 from pgproof.remedy.security import SetFunctionSearchPath
+from pgproof.rules.authentication import value_of
 from pgproof.rules.finding import Remedy
 
 _PATH = "search_path="
@@ -34,9 +35,8 @@ def safe_path(facts: Facts, function: Function, writable: set[str]) -> Remedy:
         function: that has no safe path.
         writable: schemas in which every role may create objects; while one is on the path, it is not safe.
     """
-    setting = facts.server.setting("search_path")
-    database = schemas(setting.value) if setting is not None and setting.value is not None else ()
-    found = [name for name in database if name not in (_OF_THE_CALLER, _TEMPORARY)]
+    database = value_of(facts, "search_path") or ""
+    found = [name for name in schemas(database) if name not in (_OF_THE_CALLER, _TEMPORARY)]
     path = (*(found or [function.schema]), _TEMPORARY)
     summary = f"Give it the search path {', '.join(path)} of its own."
     if writable & set(path):

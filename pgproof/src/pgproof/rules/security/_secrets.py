@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from pgproof.facts.catalog import Column, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Answer, Question
 from pgproof.rules.finding import Confidence, Evidence, counted
+from pgproof.rules.reading import own_columns
 
 
 def _any_of(listed: str) -> frozenset[str]:
@@ -65,6 +66,19 @@ def words(name: str) -> tuple[str, ...]:
     return tuple(word for word in _CAMEL.sub("_", name).lower().split("_") if word)
 
 
+def stored_columns(facts: Facts, types: Collection[str]) -> Iterator[tuple[Table, Column]]:
+    """Yield each column of some types that holds rows of its own: a partition's or a child's counts as its parent's.
+
+    Args:
+        facts: of the database.
+        types: internal names, of what is below a domain.
+    """
+    for table in facts.catalog.base_tables:
+        for column in own_columns(facts.catalog, table):
+            if column.base_type in types:
+                yield table, column
+
+
 def names_usable_secret(table: Table, column: Column) -> bool:
     """Tell whether a name says that the value alone lets somebody in: a token, a key, a password of a service."""
     name = words(column.name)
@@ -84,12 +98,12 @@ def _holds_tokens(table: Table) -> bool:
     return bool({"token", "tokens"} & name) and any(_OF_SOMEBODY & set(words(each.name)) for each in table.columns)
 
 
-def names_password(table: Table, column: Column) -> bool:
+def names_password(column: Column) -> bool:
     """Tell whether a name says that it holds the passwords of people, or their hashes."""
     name = words(column.name)
-    if names_usable_secret(table, column) or not _PASSWORDS & set(name):
-        return False
-    return all(word in _PASSWORDS or word in _PASSWORD_FORMS or word in ("user", "login") for word in name)
+    return bool(_PASSWORDS & set(name)) and all(
+        word in _PASSWORDS or word in _PASSWORD_FORMS or word in ("user", "login") for word in name
+    )
 
 
 def names_sensitive(table: Table, column: Column) -> bool:
@@ -97,7 +111,7 @@ def names_sensitive(table: Table, column: Column) -> bool:
     name = words(column.name)
     return (
         names_usable_secret(table, column)
-        or names_password(table, column)
+        or names_password(column)
         or any(name[-len(end) :] == end for end in _PERSONAL)
     )
 
@@ -120,10 +134,11 @@ def forms(facts: Facts, questions: Iterable[Question]) -> tuple[Form, ...] | Non
     """Return what was counted for each question; None if any was not answered."""
     found = []
     for question in questions:
-        answer = facts.answer(question)
-        if answer is None or answer.counts is None:
+        answer, counts = facts.answer(question), facts.counts(question)
+        if counts is None:
             return None
-        found.append(Form(answer, answer.counts.rows, answer.counts.exact))
+        assert answer
+        found.append(Form(answer, counts.rows, counts.exact))
     return tuple(found)
 
 

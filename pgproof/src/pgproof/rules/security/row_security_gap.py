@@ -200,6 +200,14 @@ BAD = (
         given=(given_table("t", reltuples=2e6, heap_bytes=1 << 30),),
         severity="medium",
         renamed=False,
+        says=("meets a row, of 2000000 by the last estimate.",),
+    ),
+    Example(
+        "a table whose rows nobody has counted",
+        sql=_ON + "CREATE POLICY own ON t USING (tenant = current_setting('app.tenant')::int)",
+        given=(given_table("t", reltuples=-1.0, live_rows=0, heap_bytes=1 << 20),),
+        renamed=False,
+        says=("as often as it meets a row.",),
     ),
 )
 GOOD = (

@@ -2,22 +2,23 @@
 
 What it finds:
     SECURITY DEFINER functions and procedures without a search_path of their own, or with one that names a schema in
-    which every role may create objects. Their bodies are not read, so one that qualifies every name is reported as
-    well.
+    which every role may create objects. A body in the SQL standard's form (BEGIN ATOMIC, RETURN) is left out, since
+    its names were looked up when it was created. Other bodies are not read, so one that qualifies every name is
+    reported as well.
 
 Why it matters:
     The caller sets search_path to a schema of its own, puts an operator, function or table there under a name that the
     body uses, and its code runs with the rights of the owner.
 
 Evidence:
-    pg_proc.prosecdef and pg_proc.proconfig.
+    pg_proc.prosecdef, pg_proc.proconfig and pg_proc.prosqlbody.
 
 Remedy:
     `op.execute("ALTER FUNCTION f(int) SET search_path = app, pg_temp")`, pg_temp last, since it is searched first
     otherwise (CREATE FUNCTION, "Writing SECURITY DEFINER Functions Safely").
 
 When to ignore:
-    A body in the SQL standard's form (BEGIN ATOMIC), whose names were looked up when it was created.
+    A body that names the schema of all it uses, operators included (OPERATOR(pg_catalog.+)).
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield each such function whose names the caller can turn to something else."""
     writable = {schema.name for schema in facts.catalog.schemas if schema.public_create}
     for function in facts.catalog.functions:
-        if not function.security_definer or function.extension is not None:
+        if not function.security_definer or function.sql_body or function.extension is not None:
             continue
         path = own_path(function)
         if path is not None and not writable & set(schemas(path)):
@@ -91,6 +92,12 @@ BAD = (
         severity="medium",
     ),
     Example(
+        "the path of the database, but for what is the caller's",
+        sql=_function("SECURITY DEFINER"),
+        given=(setting("search_path", '"$user", pg_temp, app, "Odd ""name"'),),
+        says=('Give it the search path app, Odd "name, pg_temp of its own.',),
+    ),
+    Example(
         "no path of the database",
         sql=_function("SECURITY DEFINER"),
         given=(setting("search_path", '"$user", pg_temp'),),
@@ -100,6 +107,7 @@ BAD = (
         sql=_function("SECURITY DEFINER")
         + _WRITABLE
         + _HERE.format("ALTER FUNCTION f SET search_path = pg_catalog, %I"),
+        says=("First revoke CREATE",),
     ),
 )
 GOOD = (
@@ -109,6 +117,13 @@ GOOD = (
         sql=_function("SECURITY DEFINER") + _HERE.format("ALTER FUNCTION f SET search_path = %I, pg_temp"),
     ),
     Example("an extension's function", sql=_function("SECURITY DEFINER"), given=(_of_extension,)),
+    Example(
+        "names that were looked up when it was created",
+        sql="""
+            CREATE FUNCTION f(n int) RETURNS int LANGUAGE sql SECURITY DEFINER BEGIN ATOMIC SELECT n + 1; END;
+            CREATE FUNCTION g(n int) RETURNS int LANGUAGE sql SECURITY DEFINER RETURN n + 1;
+        """,
+    ),
     Example("an empty path", sql=_function("SECURITY DEFINER SET search_path = ''")),
     Example(
         "a path and another setting",

@@ -54,7 +54,9 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
 
 def _finding(table: Table, readable: tuple[str, ...], granted: set[str | None]) -> Finding:
     listed = ", ".join(readable)
-    columns = tuple(column.name for column in table.columns if column.name in granted)
+    one_by_one = tuple(column.name for column in table.columns if column.name in granted)
+    whole = None in granted
+    revoked = RevokeSelect(table.schema, table.name, whole, one_by_one if whole else readable)
     return METADATA.finding(
         objects=(table_ref(table, *readable),),
         message=f"every role may read {listed} of {table.qualified_name}",
@@ -68,8 +70,7 @@ def _finding(table: Table, readable: tuple[str, ...], granted: set[str | None]) 
             ),
         ),
         remedy=Remedy(
-            "Grant the roles that need some of it those columns by name, then revoke it from PUBLIC.",
-            (RevokeSelect(table.schema, table.name, None in granted, columns if None in granted else readable),),
+            f"Grant the roles that need some of it those columns by name, then {revoked.forward()[0]}.", (revoked,)
         ),
     )
 
@@ -79,7 +80,12 @@ _TABLE = _USE + "CREATE TABLE t (id int PRIMARY KEY, name text, password_hash te
 
 BAD = (
     Example("a table", sql=_TABLE + "GRANT SELECT ON t TO PUBLIC", objects=("password_hash", "iban")),
-    Example("a column", sql=_TABLE + "GRANT SELECT (name, iban) ON t TO PUBLIC", objects=("iban",)),
+    Example(
+        "a column",
+        sql=_TABLE + "GRANT SELECT (name, iban) ON t TO PUBLIC",
+        objects=("iban",),
+        says=('then REVOKE SELECT ("iban") ON ',),
+    ),
     Example("a table and a column", sql=_TABLE + "GRANT ALL ON t TO PUBLIC; GRANT SELECT (name, iban) ON t TO PUBLIC"),
     Example(
         "a view",

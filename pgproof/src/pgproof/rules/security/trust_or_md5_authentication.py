@@ -3,11 +3,13 @@
 What it finds:
     Lines of pg_hba.conf that somebody can meet and whose method is trust (from other machines, from this machine over
     TCP, over the socket), ident or an unencrypted password from other machines, or md5. Lines for addresses that the
-    server does not listen on, lines with errors and lines after a refusal of everybody are left out.
+    server does not listen on, lines with errors, lines after a refusal of everybody and lines that ask for the
+    certificate of the role itself (clientcert=verify-full) are left out.
 
 Why it matters:
     trust lets anybody in who reaches the server, as any role, superusers included. ident believes what the client's
-    machine says. md5 still takes the old hashes, which can be used without the password and tried fast.
+    machine says, and a map only says as which roles. md5 still takes the old hashes, which can be used without the
+    password and tried fast.
 
 Evidence:
     pg_hba_file_rules, listen_addresses and password_encryption.
@@ -51,6 +53,8 @@ _TRUST: dict[str, Severity] = {_NETWORK: "critical", _LOOPBACK: "medium", _SOCKE
 _ANYBODY = "Anybody who gets that far is any role, superusers included, without a password."
 _EVERYBODY_WRITES = 0o002
 """Bit of unix_socket_permissions that lets every user of the machine connect; 0777 is the default."""
+_OWN_CERTIFICATE = "clientcert=verify-full"
+"""The certificate must bear the role's name (pg_hba.conf, section 21.1); verify-ca takes that of any other role."""
 
 
 def check(facts: Facts) -> Iterator[Finding | NotChecked]:
@@ -75,13 +79,15 @@ def _where(facts: Facts, rule: AuthenticationRule) -> str | None:
         return _SOCKET if permissions & _EVERYBODY_WRITES else None
     if value_of(facts, "listen_addresses") == "":
         return None
-    if is_loopback(rule.address):
+    if is_loopback(rule.address, rule.netmask):
         return _LOOPBACK
     # A line for every address also takes those of this machine.
     return _NETWORK if listens_beyond_loopback(facts) else _LOOPBACK
 
 
 def _is_weak(rule: AuthenticationRule, where: str) -> bool:
+    if _OWN_CERTIFICATE in rule.options:
+        return False
     if rule.method in ("trust", "md5"):
         return True
     if where != _NETWORK:
@@ -123,15 +129,33 @@ _SCRAM = setting("password_encryption", "scram-sha-256")
 BAD = (
     Example(
         "trust from anywhere",
-        given=(_LISTENS, hba("host all all 0.0.0.0 trust")),
+        given=(_LISTENS, hba("host all all 0.0.0.0/0 trust")),
         objects=("host all all 0.0.0.0 trust",),
         severity="critical",
     ),
     Example("trust with TLS", given=(_LISTENS, hba("hostssl all all all trust"))),
     Example(
+        "trust with any certificate of the authority",
+        given=(_LISTENS, hba("hostssl all all all trust clientcert=verify-ca")),
+        severity="critical",
+    ),
+    Example(
         "trust on this machine",
-        given=(_LISTENS, hba("host all all 127.0.0.1 trust", "host all all ::1 trust")),
+        given=(_LISTENS, hba("host all all 127.0.0.1/32 trust", "host all all ::1/128 trust")),
         severity="medium",
+    ),
+    Example(
+        "trust on the addresses of this machine, however they are written",
+        given=(
+            _LISTENS,
+            hba("host all all 127.0.0.0/8 trust", "host all all localhost trust", "host all all samehost trust"),
+        ),
+        severity="medium",
+    ),
+    Example(
+        "addresses of this machine with a netmask that takes in others",
+        given=(_LISTENS, hba("host all all 127.0.0.1/7 trust", "host all all ::1/127 trust")),
+        severity="critical",
     ),
     Example(
         "trust for everybody on a server of this machine",
@@ -141,21 +165,29 @@ BAD = (
     Example(
         "trust on the socket",
         given=(_LISTENS, _SHARED, hba("local all all trust", "local replication all trust")),
+        objects=("local all all trust", "local replication all trust"),
         severity="low",
     ),
     Example(
         "md5 where new passwords are md5",
-        given=(_LISTENS, setting("password_encryption", "md5"), hba("hostssl all all 10.0.0.0 md5")),
+        given=(_LISTENS, setting("password_encryption", "md5"), hba("hostssl all all 10.0.0.0/8 md5")),
         severity="medium",
     ),
     Example(
-        "md5 where new passwords are not", given=(_LISTENS, _SCRAM, hba("host all all 127.0.0.1 md5")), severity="low"
+        "md5 where new passwords are not",
+        given=(_LISTENS, _SCRAM, hba("host all all 127.0.0.1/32 md5")),
+        severity="low",
     ),
-    Example("ident from other machines", given=(_LISTENS, hba("host all all 10.0.0.0 ident")), severity="high"),
-    Example("a password in plain text", given=(_LISTENS, hba("host all all 10.0.0.0 password"))),
+    Example(
+        "ident from other machines, whatever the map makes of it",
+        given=(_LISTENS, hba("host all all 10.0.0.0/8 ident", "host all all 10.0.0.0/8 ident map=staff")),
+        severity="high",
+        says=("says itself who its user is",),
+    ),
+    Example("a password in plain text", given=(_LISTENS, hba("host all all 10.0.0.0/8 password"))),
     Example(
         "trust after a refusal of some",
-        given=(_LISTENS, hba("host all all 0.0.0.0 reject", "hostssl all all all reject", "host all all :: trust")),
+        given=(_LISTENS, hba("host all all 0.0.0.0/0 reject", "hostssl all all all reject", "host all all ::/0 trust")),
     ),
     Example(
         "trust on the socket after a refusal of everybody over TCP",
@@ -168,7 +200,7 @@ BAD = (
     ),
     Example(
         "one finding for each way in",
-        given=(_LISTENS, _SHARED, hba("local all all trust", "host all all 127.0.0.1 trust", "host all all all trust")),
+        given=(_LISTENS, _SHARED, hba("local all all trust", "host all all ::1/128 trust", "host all all all trust")),
         findings=3,
     ),
 )
@@ -178,13 +210,20 @@ GOOD = (
         given=(
             _LISTENS,
             _SHARED,
-            hba("local all all peer", "host all all 127.0.0.1 scram-sha-256", "hostssl all all all cert"),
+            hba("local all all peer", "host all all 127.0.0.1/32 scram-sha-256", "hostssl all all all cert"),
         ),
     ),
     Example("trust on a socket of one group", given=(_LISTENS, _PRIVATE, hba("local all all trust"))),
     Example(
         "trust for TCP on a server without it",
-        given=(setting("listen_addresses", ""), hba("host all all 127.0.0.1 trust")),
+        given=(setting("listen_addresses", ""), hba("host all all 127.0.0.1/32 trust")),
+    ),
+    Example(
+        "the certificate of the role itself, whatever else is asked for",
+        given=(
+            _LISTENS,
+            hba("hostssl all all all trust clientcert=verify-full", "hostssl all all all md5 clientcert=verify-full"),
+        ),
     ),
     Example(
         "a socket whose permissions are not known",
@@ -196,9 +235,9 @@ GOOD = (
         "trust after a refusal of everybody", given=(_LISTENS, hba("host all all all reject", "host all all all trust"))
     ),
     Example(
-        "ident of this machine", given=(_LISTENS, _SHARED, hba("local all all peer", "host all all 127.0.0.1 ident"))
+        "ident of this machine", given=(_LISTENS, _SHARED, hba("local all all peer", "host all all 127.0.0.1/32 ident"))
     ),
-    Example("scram without TLS is another rule's", given=(_LISTENS, hba("host all all 10.0.0.0 scram-sha-256"))),
-    Example("a password inside TLS", given=(_LISTENS, hba("hostssl all all 10.0.0.0 password"))),
+    Example("scram without TLS is another rule's", given=(_LISTENS, hba("host all all 10.0.0.0/8 scram-sha-256"))),
+    Example("a password inside TLS", given=(_LISTENS, hba("hostssl all all 10.0.0.0/8 password"))),
     Example("a file that cannot be read", given=(_LISTENS, server(authentication=None))),
 )
