@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 from sqlalchemy import make_url, text
 
@@ -15,9 +11,8 @@ from intowork.database.engine import direct_engine, web_engine
 from intowork.database.failures import connect_or_explain
 from intowork.errors import DatabaseUnavailable
 from intowork.settings import Settings
-from pgproof.server import Server, ServerError, find_binaries, running_server
-
-OPENSSL = shutil.which("openssl")
+from pgproof.server import Server
+from pgproof.testing import running_tls_server
 
 ENCRYPTED = text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
 
@@ -25,28 +20,7 @@ ENCRYPTED = text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
 @pytest.fixture(scope="module")
 def tls_server() -> Iterator[Server]:
     """The system's server with a certificate that it signed itself."""
-    if OPENSSL is None:
-        pytest.skip("openssl is not installed")
-    try:
-        find_binaries("system")
-    except ServerError as missing:
-        pytest.skip(f"no server with TLS: {missing}")
-    with running_server(binaries="system", tcp=True) as server:
-        certificate, key = server.data_directory / "server.crt", server.data_directory / "server.key"
-        subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1"]
-        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        subprocess.run(
-            [OPENSSL, "req", "-x509", *curve, *subject, "-keyout", key, "-out", certificate],
-            check=True,
-            capture_output=True,
-        )
-        owner = server.data_directory.stat()
-        for path in (certificate, key):
-            os.chown(path, owner.st_uid, owner.st_gid)
-            path.chmod(0o600)
-        with psycopg.connect(server.url(), autocommit=True) as administrator:
-            administrator.execute("ALTER SYSTEM SET ssl = on")
-        server.restart()
+    with running_tls_server() as server:
         yield server
 
 

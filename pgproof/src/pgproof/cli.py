@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from pgproof.errors import PgproofError
@@ -13,6 +14,8 @@ WRONG_USAGE, COULD_NOT_RUN, INTERRUPTED = 2, 3, 130
 def main() -> None:
     """Run the command and end the process with its exit code."""
     try:
+        # Whoever ends the command ends its question on the server too, and keeps what was found so far.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         _tolerate_any_encoding()
         # Imported here, so that an interrupt while Python still loads is one line too.
         from pgproof.commands.app import app

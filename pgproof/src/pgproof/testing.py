@@ -147,3 +147,48 @@ def _wait_until_it_listens(bouncer: PgBouncer, process: subprocess.Popen[bytes])
             return
         time.sleep(0.01)
     raise AssertionError((bouncer.folder / "log").read_text(encoding="utf-8"))
+
+
+def self_signed(folder: Path, name: str, subject: str) -> tuple[Path, Path]:
+    """Make a certificate that signed itself, valid for a day, and its key; the test is skipped without openssl.
+
+    Args:
+        folder: of the files `name.crt` and `name.key`.
+        name: of both files.
+        subject: the common name: a user's role, or the address of a server, which is its alternative name as well.
+
+    Returns:
+        The certificate and the key.
+    """
+    program = shutil.which("openssl")
+    if program is None:
+        pytest.skip("openssl is not installed; make system-packages installs it")
+    certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    names = ["-subj", f"/CN={subject}", *(["-addext", f"subjectAltName=IP:{subject}"] if subject[0].isdigit() else [])]
+    subprocess.run(
+        [program, "req", "-x509", *curve, *names, "-days", "1", "-keyout", key, "-out", certificate],
+        check=True,
+        capture_output=True,
+    )
+    key.chmod(0o600)
+    return certificate, key
+
+
+@contextlib.contextmanager
+def running_tls_server() -> Iterator[Server]:
+    """The system's server with a certificate that signed itself, `server.crt` in its data directory.
+
+    The embedded server is built without OpenSSL; where there is no other the test is skipped.
+    """
+    try:
+        find_binaries("system")
+    except ServerError as missing:
+        pytest.skip(f"no server with TLS: {missing}")
+    with running_server(binaries="system", tcp=True) as server:
+        for file in self_signed(server.data_directory, "server", "127.0.0.1"):
+            server.account.take(file)
+        with psycopg.connect(server.url(), autocommit=True) as administrator:
+            administrator.execute("ALTER SYSTEM SET ssl = on")
+        server.restart()
+        yield server

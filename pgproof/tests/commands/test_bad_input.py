@@ -7,7 +7,6 @@ import os
 import socket
 import struct
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +19,7 @@ import pytest
 from pgproof.server import Server
 
 from .conftest import Ran, Run
-
-COMMAND = (sys.executable, "-c", "from pgproof.cli import main; main()")
+from .processes import COMMAND
 
 
 def only_line(ran: Ran, code: int) -> str:
@@ -100,6 +98,13 @@ def test_a_role_without_rights_is_told_what_was_not_checked(
     assert "INT22" in {finding["rule"] for finding in document["findings"]}
     assert "permission denied for table courses (SQLSTATE 42501)" in {each["needs"] for each in document["not_checked"]}
     assert {finding["rule"]: finding["confidence"] for finding in document["findings"]}["INT01"] == "catalog"
+
+
+def test_a_role_that_may_not_read_the_catalog(run: Run, embedded_server: Server, embedded_database: str) -> None:
+    with role(embedded_server, "blind", ""), psycopg.connect(embedded_database, autocommit=True) as connection:
+        connection.execute("REVOKE SELECT ON pg_catalog.pg_roles FROM PUBLIC")
+        line = only_line(run("audit", as_role(embedded_database, "blind")), 3)
+    assert line == "The catalog could not be read: permission denied for view pg_roles (SQLSTATE 42501)"
 
 
 def test_a_wrong_password(run: Run, system_server_with_passwords: str) -> None:

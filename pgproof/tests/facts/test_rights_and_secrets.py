@@ -122,6 +122,56 @@ def test_sessions_of_other_roles_are_listed_without_what_is_hidden(
     assert hidden.state is None
 
 
+@pytest.mark.parametrize(
+    ("closed", "named"),
+    [
+        ("TABLE pg_settings", "view pg_settings"),
+        ("TABLE pg_stats", "view pg_stats"),
+        ("TABLE pg_policy", "table pg_policy"),
+        ("FUNCTION set_config(text, text, boolean)", "function set_config"),
+        ("FUNCTION pg_get_expr(pg_node_tree, oid)", "function pg_get_expr"),
+        ("FUNCTION pg_relation_size(regclass, text)", "function pg_relation_size"),
+    ],
+)
+@pytest.mark.usefixtures("table")
+def test_a_part_of_the_catalog_that_is_closed_to_the_role_is_named(
+    closed: str, named: str, connection: Connection, as_role: AsRole
+) -> None:
+    connection.execute(f"REVOKE ALL ON {closed} FROM PUBLIC".encode())
+    with pytest.raises(PgproofError) as caught:
+        read_facts(as_role("pg_monitor"))
+    assert str(caught.value) == f"The catalog could not be read: permission denied for {named} (SQLSTATE 42501)"
+
+
+@pytest.mark.parametrize(
+    ("closed", "named"),
+    [
+        ("SCHEMA counted", "schema counted"),
+        ("TABLE counted.pg_stat_statements", "view pg_stat_statements"),
+        ("FUNCTION counted.pg_stat_statements(boolean)", "function pg_stat_statements"),
+    ],
+)
+def test_statements_that_are_closed_to_the_role_are_missing(
+    closed: str, named: str, connection: Connection, as_role: AsRole
+) -> None:
+    connection.execute("CREATE SCHEMA counted; GRANT USAGE ON SCHEMA counted TO PUBLIC")
+    connection.execute("CREATE EXTENSION pg_stat_statements SCHEMA counted")
+    connection.execute(f"REVOKE ALL ON {closed} FROM PUBLIC".encode())
+    facts = read_facts(as_role("pg_monitor"))
+    assert facts.server.statements is None
+    assert f"statements: permission denied for {named} (SQLSTATE 42501)" in facts.missing
+
+
+def test_a_sequence_in_a_closed_schema_hides_nothing_but_its_value(connection: Connection, as_role: AsRole) -> None:
+    connection.execute(
+        "CREATE SCHEMA closed; CREATE SEQUENCE closed.s; GRANT SELECT ON SEQUENCE closed.s TO PUBLIC;"
+        "CREATE TABLE t (a int DEFAULT 5)"
+    )
+    facts = read_facts(as_role())
+    assert [(sequence.name, sequence.readable) for sequence in facts.catalog.sequences] == [("s", False)]
+    assert [(table.locked, table.column("a").default) for table in facts.catalog.tables] == [(False, "5")]
+
+
 SECRET = "canary-4711"
 
 

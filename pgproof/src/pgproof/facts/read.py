@@ -18,7 +18,7 @@ from psycopg.rows import dict_row, tuple_row
 
 from pgproof.facts import server_state
 from pgproof.facts.assemble import assemble_catalog
-from pgproof.facts.failures import explained
+from pgproof.facts.failures import explained, reason
 from pgproof.facts.fetched import NOTHING, Fetched, Row
 from pgproof.facts.model import Facts
 from pgproof.facts.server_settings import settings_of
@@ -179,8 +179,8 @@ class _Reader:
                 rows = cursor.execute(query).fetchall()
         except psycopg.errors.ObjectNotInPrerequisiteState:
             self._missing.append("statements: the server does not load pg_stat_statements")
-        except psycopg.errors.InsufficientPrivilege:
-            self._missing.append(f"statements: the role has no right to use the schema {schema}")
+        except psycopg.errors.InsufficientPrivilege as error:
+            self._missing.append(f"statements: {reason(error)}")
         except psycopg.errors.QueryCanceled:
             self._missing.append("statements: pg_stat_statements did not answer in time")
         else:
@@ -244,7 +244,6 @@ _CHANGED_MEANWHILE = (
     psycopg.errors.LockNotAvailable,
     psycopg.errors.UndefinedTable,
     psycopg.errors.UndefinedObject,
-    psycopg.errors.InsufficientPrivilege,
     # "could not open relation with OID", of a relation that was dropped a moment ago.
     psycopg.errors.InternalError_,
 )

@@ -33,7 +33,15 @@ _REMEDIES = (
     ("no pg_hba.conf entry", "the server does not admit this user from here: allow it in pg_hba.conf"),
     ("permission denied for database", "that user may not connect to it: GRANT CONNECT ON DATABASE"),
     ("does not support SSL", "the server offers no TLS: turn ssl on there, or ask for none with sslmode"),
-    ("certificate", "the server's certificate was not accepted: check sslmode and sslrootcert"),
+    (
+        "certificate verify failed|root certificate|server certificate",
+        "the server's certificate was not accepted: check sslmode and sslrootcert",
+    ),
+    ("has group or world access", "others may read the client's key: chmod 600 the file of sslkey"),
+    (
+        "certificate|private key|alert unknown ca",
+        "the server wants another client certificate: check sslcert and sslkey",
+    ),
     ("too many clients|remaining connection slots|too many connections", "the server has no connection left"),
     ("unsupported startup parameter", "PgBouncer refuses a parameter: take options out of the URL"),
     ("starting up", "the server is starting: try again in a moment"),

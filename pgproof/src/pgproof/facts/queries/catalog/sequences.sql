@@ -11,7 +11,8 @@ SELECT /* pgproof */ s.seqrelid::bigint AS oid, n.nspname AS schema, c.relname A
        f.columns AS feeds,
        x.extname AS extension,
        -- A standby cannot read an unlogged one.
-       has_sequence_privilege(s.seqrelid, 'SELECT') AND (c.relpersistence = 'p' OR NOT pg_is_in_recovery()) AS readable
+       has_schema_privilege(n.oid, 'USAGE') AND has_sequence_privilege(s.seqrelid, 'SELECT')
+       AND (c.relpersistence = 'p' OR NOT pg_is_in_recovery()) AS readable
 FROM pg_sequence s
 JOIN pg_class c ON c.oid = s.seqrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
