@@ -63,6 +63,7 @@ app = typer.Typer(
 
 @app.command(epilog=_EXIT_CODES)
 def audit(
+    context: typer.Context,
     source: Source,
     models: ModelsOption = None,
     engine: EngineOption = None,
@@ -109,22 +110,7 @@ def audit(
     from pgproof.report.tty import print_audit
     from pgproof.rules.discovery import all_rules
 
-    options = options_of(
-        config,
-        models=models,
-        engine=engine,
-        processes=processes,
-        workload=workload,
-        alembic=alembic,
-        data=data,
-        question_timeout=question_timeout,
-        schema=schema,
-        select=select,
-        ignore=ignore,
-        baseline=baseline,
-        fail_on=fail_on,
-        require=require,
-    )
+    options = options_of(context)
     looking = audit_options(options, date.today())
     refuse_unwritable(output)
     gathered = gather_from(source_of(source), rules_of(looking), options, errors_console(quiet), keep_partial=True)
@@ -148,6 +134,7 @@ def audit(
 
 @app.command()
 def snapshot(
+    context: typer.Context,
     source: Source,
     output: NewFile,
     models: ModelsOption = None,
@@ -165,16 +152,7 @@ def snapshot(
     from pgproof.facts.snapshot import to_json
     from pgproof.rules.discovery import all_rules
 
-    options = options_of(
-        config,
-        models=models,
-        engine=engine,
-        processes=processes,
-        workload=workload,
-        alembic=alembic,
-        data=data,
-        question_timeout=question_timeout,
-    )
+    options = options_of(context)
     refuse_unwritable(output)
     everything = options.model_copy(update={"schema_names": ()})
     gathered = gather_from(source_of(source), all_rules(), everything, errors_console())
@@ -183,6 +161,7 @@ def snapshot(
 
 @app.command()
 def baseline(
+    context: typer.Context,
     source: Source,
     output: NewFile,
     models: ModelsOption = None,
@@ -203,17 +182,7 @@ def baseline(
     from pgproof.commands.output import refuse_unwritable, write
     from pgproof.rules.discovery import all_rules
 
-    options = options_of(
-        config,
-        models=models,
-        engine=engine,
-        processes=processes,
-        workload=workload,
-        alembic=alembic,
-        data=data,
-        question_timeout=question_timeout,
-        schema=schema,
-    )
+    options = options_of(context)
     # The baseline that the configuration names is what is being made: it need not be there yet.
     looking = audit_options(options.model_copy(update={"baseline": None}), date.today())
     refuse_unwritable(output)
@@ -223,6 +192,7 @@ def baseline(
 
 @app.command(epilog=_EXIT_CODES)
 def reproduce(
+    context: typer.Context,
     source: Source,
     fingerprint: Annotated[str, typer.Argument(help="Of a finding, or its first characters.", metavar="FINGERPRINT")],
     models: ModelsOption = None,
@@ -242,16 +212,7 @@ def reproduce(
     from pgproof.commands.reproduce import reproduce_on_copy
     from pgproof.rules.discovery import all_rules
 
-    options = options_of(
-        config,
-        models=models,
-        engine=engine,
-        processes=processes,
-        workload=workload,
-        alembic=alembic,
-        data=data,
-        question_timeout=question_timeout,
-    )
+    options = options_of(context)
     looking = replace(audit_options(options, date.today()), baseline=None)
     server = server_source(source)
     gathered = gather_from(server, rules_of(looking), options, errors_console())
@@ -264,6 +225,7 @@ def reproduce(
 
 @app.command()
 def report(
+    context: typer.Context,
     source: Source,
     output: Annotated[
         Path, typer.Option(help="The folder to write to; it is made where it is not there.", metavar="DIR")
@@ -293,20 +255,7 @@ def report(
     from pgproof.report.dossier.material import material
     from pgproof.rules.discovery import all_rules
 
-    options = options_of(
-        config,
-        models=models,
-        engine=engine,
-        processes=processes,
-        workload=workload,
-        alembic=alembic,
-        data=data,
-        question_timeout=question_timeout,
-        schema=schema,
-        select=select,
-        ignore=ignore,
-        baseline=baseline,
-    )
+    options = options_of(context)
     looking = audit_options(options, date.today())
     refuse_unusable(output)
     gathered = gather_from(source_of(source), rules_of(looking), options, errors_console(quiet))

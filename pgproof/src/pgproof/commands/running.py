@@ -10,6 +10,7 @@ from pgproof.errors import PgproofError
 from pgproof.report.text import printable
 
 if TYPE_CHECKING:
+    import typer
     from rich.console import Console
 
     from pgproof.settings import Options
@@ -39,16 +40,22 @@ def here() -> Path:
         raise PgproofError("the current directory is gone: change to one that is there") from None
 
 
-def options_of(config: Path | None, **given: Any) -> Options:
-    """The options of the run; of what the command line says, several selections are one list."""
-    from pgproof.settings import load_options
+def options_of(context: typer.Context) -> Options:
+    """Return the options of the run: those of the command line, of the environment and of the configuration.
 
+    Args:
+        context: of the command, whose options bear the names of the configuration's; the others are its own.
+    """
+    from pgproof.settings import Options, load_options
+
+    names = [field.alias or name for name, field in Options.model_fields.items()]
+    given: dict[str, Any] = {name: context.params.get(name) for name in names}
     for name in ("select", "ignore"):
-        if given.get(name) is not None:
-            given[name] = ",".join(given[name])
+        # Of what the command line says, several selections are one list; typer has an empty one where nothing is said.
+        given[name] = ",".join(given[name]) if given[name] else None
     for name in ("schema", "models"):
-        given[name] = tuple(given.get(name) or ())
-    return load_options(config, here(), given)
+        given[name] = tuple(given[name] or ())
+    return load_options(context.params.get("config"), here(), given)
 
 
 def described(options: Options) -> dict[str, str]:
