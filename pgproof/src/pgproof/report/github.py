@@ -20,7 +20,8 @@ def to_github(document: Document) -> str:
             continue
         remedy = f" {finding.remedy.summary}" if finding.remedy else ""
         text = _data(f"{finding.message}. {finding.consequence}{remedy}")
-        lines.append(f"::{_COMMANDS[finding.severity]} title={finding.rule} {finding.slug}::{text}")
+        where = f"file={_property(finding.location.file)},line={finding.location.line}," if finding.location else ""
+        lines.append(f"::{_COMMANDS[finding.severity]} {where}title={finding.rule} {finding.slug}::{text}")
     lines += [f"::warning title=pgproof configuration::{_data(complaint)}" for complaint in document.complaints]
     lines.append(f"::notice title=pgproof::{_data(_summary(document))}")
     return "".join(f"{line}\n" for line in lines)
@@ -38,3 +39,8 @@ def _summary(document: Document) -> str:
 def _data(text: str) -> str:
     """Text whose line breaks are escaped by `printable` already, so that the percent sign alone is left."""
     return printable(text).replace("%", "%25")
+
+
+def _property(text: str) -> str:
+    """Text as the value of a property, which a comma or a colon would end."""
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

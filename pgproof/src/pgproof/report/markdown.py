@@ -81,7 +81,7 @@ def _finding(number: int, finding: FindingDocument) -> Iterable[str]:
     yield ""
     yield (
         f"{finding.severity}, {finding.rule} {finding.slug}, known by {finding.confidence}, {finding.baseline}, "
-        f"fingerprint `{finding.fingerprint}`"
+        f"fingerprint `{finding.fingerprint}`" + (f", {escaped(str(finding.location))}" if finding.location else "")
     )
     yield ""
     yield escaped(finding.consequence)

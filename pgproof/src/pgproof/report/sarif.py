@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
+from pgproof.facts.source_line import SourceLine
 from pgproof.report.document import Document, FindingDocument, FixedDocument, SuppressedDocument
 from pgproof.report.text import printable
 from pgproof.report.tty import object_label
@@ -20,7 +22,8 @@ _SECURITY_SEVERITY = {"critical": "9.0", "high": "7.0", "medium": "5.0", "low": 
 def to_sarif(document: Document, rules: Sequence[Rule]) -> str:
     """Return an audit as one SARIF run.
 
-    A database has no files, so each result carries logical locations, and its fingerprint as a partial one.
+    Each result carries its objects as logical locations, before them its place in the project's code where it has one,
+    and its fingerprint as a partial one.
 
     Args:
         document: the audit.
@@ -89,7 +92,7 @@ def _result(finding: FindingDocument, index: int, compared: bool) -> dict[str, A
         "level": _LEVELS[finding.severity],
         "kind": "fail",
         "message": _message(f"{finding.message}. {finding.consequence}{remedy}"),
-        "locations": _locations(finding.objects),
+        "locations": [*_in_code(finding.location), *_locations(finding.objects)],
         "partialFingerprints": {"pgproof/v1": finding.fingerprint},
         **state,
         "properties": {"confidence": finding.confidence, "severity": finding.severity},
@@ -131,6 +134,14 @@ def _locations(objects: Sequence[ObjectRef]) -> list[dict[str, Any]]:
         }
         for each in objects
     ]
+
+
+def _in_code(location: SourceLine | None) -> list[dict[str, Any]]:
+    """The place in the project's code, which is the one that an editor or a pull request can show."""
+    if location is None:
+        return []
+    artifact = {"uri": quote(printable(location.file)), "uriBaseId": "%SRCROOT%"}
+    return [{"physicalLocation": {"artifactLocation": artifact, "region": {"startLine": location.line}}}]
 
 
 def _message(text: str) -> dict[str, str]:

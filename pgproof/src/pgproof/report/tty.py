@@ -110,7 +110,8 @@ def _finding(finding: FindingDocument, *, show_sql: bool, verbose: bool) -> _Lin
         if show_sql:
             yield Text(printable_lines(evidence.statement), style="dim"), 5
     known = ", known" if finding.baseline == "known" else ""
-    mark = f"{finding.rule} {finding.slug}, {finding.confidence}{known}, {finding.fingerprint[:12]}"
+    place = f", {finding.location}" if finding.location else ""
+    mark = printable(f"{finding.rule} {finding.slug}, {finding.confidence}{known}, {finding.fingerprint[:12]}{place}")
     yield Text(mark, style="dim"), 3
 
 
