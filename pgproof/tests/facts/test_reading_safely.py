@@ -250,7 +250,7 @@ def test_a_lock_taken_between_the_look_and_the_reading_is_tried_again_without_it
     with psycopg.connect(database) as other:
 
         def lock() -> None:
-            if "pg_locks" in Counted.seen[-1]:
+            if "AccessExclusiveLock" in Counted.seen[-1]:
                 other.execute("LOCK TABLE p IN ACCESS EXCLUSIVE MODE")
 
         with counting(connection, lock):
@@ -265,7 +265,7 @@ def test_a_table_dropped_while_it_is_read_fails_nothing(connection: Connection, 
     with psycopg.connect(database, autocommit=True) as other:
 
         def drop() -> None:
-            if "pg_locks" in Counted.seen[-1]:
+            if "AccessExclusiveLock" in Counted.seen[-1]:
                 other.execute("DROP TABLE IF EXISTS t; DROP SEQUENCE IF EXISTS lonely")
 
         with counting(connection, drop):

@@ -147,6 +147,8 @@ class Index:
         bytes: size on disk; None where it could not be read.
         scans: how often it was scanned since the statistics were reset, on this server; None if unknown.
         definition: as pg_get_indexdef prints it; None where it could not be read.
+        building: a session is building, rebuilding or dropping it concurrently right now; of the builds of other roles
+            only pg_read_all_stats tells.
     """
 
     oid: int
@@ -174,6 +176,7 @@ class Index:
     bytes: int | None
     scans: int | None
     definition: str | None
+    building: bool = False
 
     @property
     def columns(self) -> tuple[str | None, ...]:

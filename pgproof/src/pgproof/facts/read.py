@@ -117,6 +117,8 @@ class _Reader:
         _set_bounds(cursor, self.options.statement_timeout)
         row = self._rows(cursor, "server/database")[0]
         rights = server_state.Rights(**row.pop("rights"))
+        if row.pop("may_identify"):
+            row |= self._rows(cursor, "server/system_identifier")[0]
         database = server_state.Database(**row)
         raw = {name: self._fetched(cursor, f"catalog/{name}") for name in _CATALOG}
         raw["table_statistics"] = self._fetched(cursor, "server/table_statistics")

@@ -17,6 +17,9 @@ class Database:
         frozen_xid_age: transactions since the oldest unfrozen one (datfrozenxid).
         statistics_since: when the counters of this database were reset; None if never.
         databases: how many databases of the server accept connections, templates aside.
+        oid: pg_database.oid; None in snapshots that were made before it was read, as with those below.
+        connection_limit: of ALTER DATABASE, for roles that are no superusers; -1 for none.
+        system_identifier: of the cluster, the same on its standbys; None where the role may not see it.
     """
 
     name: str
@@ -35,6 +38,9 @@ class Database:
     statistics_since: datetime | None
     taken_at: datetime
     databases: int
+    oid: int | None = None
+    connection_limit: int | None = None
+    system_identifier: int | None = None
 
 
 @dataclass(frozen=True)

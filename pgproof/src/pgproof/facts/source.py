@@ -127,7 +127,7 @@ def connect(source: ServerSource) -> Iterator[psycopg.Connection[Any]]:
             client_encoding="utf8",
         )
     except psycopg.Error as error:
-        raise PgproofError(f"{source} cannot be reached: {_explained(error)}") from None
+        raise PgproofError(f"{source} cannot be reached: {why_not_connected(error)}") from None
     with connection:
         version = connection.info.server_version
         if version < OLDEST_MAJOR * 10_000:
@@ -172,7 +172,8 @@ def _checked(text: str) -> str:
     return make_conninfo("", **parts)
 
 
-def _explained(error: psycopg.Error) -> str:
+def why_not_connected(error: Exception) -> str:
+    """Return what helps where a driver gives that error instead of a connection, or else its last line."""
     text = str(error).strip()
     remedy = next((advice for words, advice in _REMEDIES if re.search(words, text, re.IGNORECASE)), None)
     lines = [line.strip() for line in text.splitlines() if line.strip()]

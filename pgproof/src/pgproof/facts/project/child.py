@@ -6,8 +6,10 @@ environment, since settings are often wanted at import, and a guard that refuses
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -53,31 +55,46 @@ def ask_project(project: Project, task: str, arguments: Sequence[str], answer: t
     with tempfile.TemporaryDirectory(prefix="pgproof-") as folder:
         path = Path(folder) / "answer.json"
         command = [sys.executable, "-m", "pgproof.facts.project.inside", task, str(path), *arguments]
+        code, last = _ended(project, arguments, command, Path(folder) / "stderr")
+        document = _document(path)
+    if document is None:
+        raise PgproofError(
+            f"{' '.join(arguments)} ended the process that read it (code {code}): {last}; its import must end nothing"
+        )
+    if "error" in document:
+        raise PgproofError(document["error"])
+    return TypeAdapter(answer).validate_python(document["answer"])
+
+
+def _ended(project: Project, arguments: Sequence[str], command: Sequence[str], said: Path) -> tuple[int, str]:
+    """Run a command in a session of its own, and end with it whatever it started; return its code and last words."""
+    with said.open("wb") as errors:
         try:
-            ended = subprocess.run(
+            process = subprocess.Popen(
                 command,
                 cwd=project.directory,
                 env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
                 stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=project.seconds,
-                check=False,
+                stdout=subprocess.DEVNULL,
+                # A file, not a pipe: a process that an import left running would hold a pipe open.
+                stderr=errors,
+                start_new_session=True,
             )
+        except OSError as error:
+            raise PgproofError(f"{project.directory} cannot be the working directory: {error.strerror}") from None
+        try:
+            code = process.wait(project.seconds)
         except subprocess.TimeoutExpired:
             raise PgproofError(
                 f"{' '.join(arguments)} did not end within {project.seconds:.0f} s, so it was stopped: its import "
                 "must not wait for anything"
             ) from None
-        except OSError as error:
-            raise PgproofError(f"{project.directory} cannot be the working directory: {error.strerror}") from None
-        document = _document(path)
-    if document is None:
-        said = ended.stderr.decode(errors="replace").strip().splitlines()
-        last = said[-1][:_LAST_WORDS] if said else "it said nothing"
-        raise PgproofError(f"{' '.join(arguments)} ended the process that read it (code {ended.returncode}): {last}")
-    if "error" in document:
-        raise PgproofError(document["error"])
-    return TypeAdapter(answer).validate_python(document["answer"])
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    lines = said.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return code, lines[-1][:_LAST_WORDS] if lines else "it said nothing"
 
 
 def _document(path: Path) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from pgproof.facts.model import Facts
 from pgproof.facts.models import Models
 from pgproof.facts.project.child import Project, ask_project
 from pgproof.facts.recording_file import read_recording
+from pgproof.facts.server_state import Database
 
 T = TypeVar("T")
 
@@ -61,7 +62,12 @@ def with_project(facts: Facts, project: Project, options: ProjectOptions) -> Fac
         facts = replace(facts, models=models)
     if options.engine is not None:
         given = (options.engine, str(options.processes or ""))
-        facts = replace(facts, engine=attempt("engine", lambda: ask_project(project, "engine", given, Engine)))
+        engine = attempt("engine", lambda: ask_project(project, "engine", given, Engine))
+        if engine is not None:
+            engine = _of_this_database(engine, facts.database)
+            if engine.live_missing is not None:
+                missing.append(f"engine: {engine.name}: {engine.live_missing}")
+        facts = replace(facts, engine=engine)
     if options.alembic is not None:
         file = (str(options.alembic),)
         migrations = attempt("migrations", lambda: ask_project(project, "migrations", file, Migrations))
@@ -69,4 +75,23 @@ def with_project(facts: Facts, project: Project, options: ProjectOptions) -> Fac
     if options.recording is not None:
         path = options.recording
         facts = replace(facts, recording=attempt("recording", lambda: read_recording(path)))
+        if facts.recording is not None and facts.recording.incomplete is not None:
+            missing.append(f"recording: {facts.recording.incomplete}")
     return replace(facts, missing=(*facts.missing, *missing))
+
+
+def _of_this_database(engine: Engine, database: Database) -> Engine:
+    """The engine without what its connection has, where that leads to another database than the one examined."""
+    live = engine.live
+    if live is None:
+        return engine
+    if None in (live.system_identifier, database.system_identifier):
+        same_server = live.started_at == database.started_at
+    else:
+        same_server = live.system_identifier == database.system_identifier
+    if same_server and live.database == database.name and database.oid in (None, live.database_oid):
+        return engine
+    where = f"database {live.database} of {'this' if same_server else 'another'} server"
+    return replace(
+        engine, live=None, live_missing=f"it leads to {where}, not to the one examined, so its settings are not used"
+    )

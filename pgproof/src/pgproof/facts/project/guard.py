@@ -8,6 +8,7 @@ https://docs.python.org/3/library/audit_events.html
 from __future__ import annotations
 
 import importlib
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -47,6 +48,8 @@ class Guard:
 
     def __init__(self) -> None:
         self._allowed: set[Target] = set()
+        self.refused: set[Target] = set()
+        """Databases that drivers on libpq were kept from, by what they said."""
 
     def allow(self, target: Target) -> None:
         """Let connections to one database through from now on."""
@@ -59,14 +62,10 @@ class Guard:
         sys.addaudithook(self._audit)
 
     def _check_conninfo(self, conninfo: str) -> None:
-        told = conninfo_to_dict(conninfo)
-        target = Target(
-            str(told.get("host") or told.get("hostaddr") or ""),
-            str(told.get("port") or DEFAULT_PORT),
-            str(told.get("dbname") or told.get("user") or ""),
-        )
-        if target not in self._allowed:
-            raise ConnectionRefusedByGuard(f"pgproof lets this code reach no database: {target} was refused")
+        for target in targets_of(conninfo):
+            if target not in self._allowed:
+                self.refused.add(target)
+                raise ConnectionRefusedByGuard(f"pgproof lets this code reach no database: {target} was refused")
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event != "socket.connect":
@@ -78,6 +77,26 @@ class Guard:
 
 
 guard = Guard()
+
+
+def targets_of(conninfo: str) -> tuple[Target, ...]:
+    """Return every database that libpq would try for a conninfo, the defaults of its environment included.
+
+    A service stands for what its file says: the same service is the same target.
+    """
+    told = conninfo_to_dict(conninfo)
+
+    def value(name: str, variable: str) -> str:
+        return str(told.get(name) or os.environ.get(variable) or "")
+
+    service = value("service", "PGSERVICE")
+    hosts = (value("host", "PGHOST") or value("hostaddr", "PGHOSTADDR")).split(",")
+    ports = (value("port", "PGPORT") or DEFAULT_PORT).split(",")
+    database = value("dbname", "PGDATABASE") or value("user", "PGUSER")
+    return tuple(
+        Target(host or (f"service {service}" if service else ""), port or DEFAULT_PORT, database)
+        for host, port in zip(hosts, ports * len(hosts) if len(ports) == 1 else ports, strict=False)
+    )
 
 
 def _leads_to(address: Any, target: Target) -> bool:

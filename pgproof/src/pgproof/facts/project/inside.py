@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 import traceback
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from pgproof.errors import PgproofError
 from pgproof.facts.project.guard import ConnectionRefusedByGuard, guard
@@ -20,6 +21,7 @@ from pgproof.facts.project.guard import ConnectionRefusedByGuard, guard
 TASKS = {
     "models": "pgproof.facts.project.read_models",
     "engine": "pgproof.facts.project.read_engine",
+    "create": "pgproof.facts.project.create_tables",
     "migrations": "pgproof.facts.project.read_migrations",
 }
 """Modules with a function `collect(*arguments) -> dataclass`."""
@@ -39,6 +41,8 @@ def main() -> None:
     except PgproofError as error:
         document = {"error": str(error)}
     Path(file).write_text(json.dumps(document), encoding="utf-8")
+    # Threads that the project left running, and what it wants done at exit, are not waited for.
+    os._exit(0)
 
 
 def named_object(name: str, what: str) -> Any:
@@ -81,22 +85,39 @@ def imported(module_name: str, what: str) -> Any:
             f"{what}: importing {module_name} needs {missing}, which is not installed here: run pgproof in the "
             "project's own environment"
         ) from None
-    except ConnectionRefusedByGuard as error:
-        raise PgproofError(
-            f"{what}: importing {module_name} opens a connection ({_place(error)}): {error}; connect in a function "
-            "instead"
-        ) from None
     except BaseException as error:
-        first = str(error).strip().splitlines()
-        said = f"{type(error).__name__}: {first[0]}" if first else type(error).__name__
+        refused = _refused(error)
+        if refused is not None:
+            raise PgproofError(
+                f"{what}: importing {module_name} opens a connection ({place_of(error)}): {refused}; connect in a "
+                "function instead"
+            ) from None
         raise PgproofError(
-            f"{what}: importing {module_name} failed ({_place(error)}): {said}; settings it wants at import can be "
-            "given as environment variables"
+            f"{what}: importing {module_name} failed ({place_of(error)}): {said_by(error)}; settings it wants at "
+            "import can be given as environment variables"
         ) from None
 
 
-def _place(error: BaseException) -> str:
-    """The line of the project's code that failed: the last one outside installed packages."""
+def _refused(error: BaseException) -> ConnectionRefusedByGuard | None:
+    """The guard's refusal behind an exception: SQLAlchemy raises one of its own from it."""
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, ConnectionRefusedByGuard):
+        seen = seen.__cause__ or seen.__context__
+    return seen
+
+
+def said_by(error: BaseException) -> str:
+    """Return what an exception says, in one line; of settings that are wrong only which, since it quotes the values."""
+    name = type(error).__name__
+    if isinstance(error, ValidationError):
+        wrong = ", ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        return f"{name} of {error.title}: {wrong}"
+    first = str(error).strip().splitlines()
+    return f"{name}: {first[0]}" if first else name
+
+
+def place_of(error: BaseException) -> str:
+    """Return the line of the project's code that failed: the last one outside installed packages."""
     frames = traceback.extract_tb(error.__traceback__)
     root = str(Path.cwd())
     own = [frame for frame in frames if frame.filename.startswith(root) and "site-packages" not in frame.filename]

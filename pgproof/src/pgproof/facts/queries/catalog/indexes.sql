@@ -12,6 +12,16 @@ WITH keys AS MATERIALIZED (
     FROM pg_constraint k
     WHERE k.contype IN ('p', 'u', 'x')
     GROUP BY k.conindid, k.conrelid
+), in_hand AS MATERIALIZED (
+    -- CREATE INDEX CONCURRENTLY names its index; REINDEX names one of several, and DROP INDEX none, but both lock theirs.
+    SELECT p.index_relid AS index
+    FROM pg_stat_progress_create_index p
+    WHERE p.datname = current_database()
+    UNION
+    SELECT l.relation
+    FROM pg_locks l
+    WHERE l.locktype = 'relation' AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted
+      AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
 )
 SELECT /* pgproof */ x.indexrelid::bigint AS oid, x.indrelid::bigint AS relation, c.relname AS name, am.amname AS method,
        x.indisunique AS unique, x.indisprimary AS primary, x.indisexclusion AS exclusion,
@@ -26,7 +36,8 @@ SELECT /* pgproof */ x.indexrelid::bigint AS oid, x.indrelid::bigint AS relation
        k.oid AS constraint,
        i.inhparent::bigint AS parent,
        c.reloptions AS storage_options, c.relpages AS pages, c.reltuples::float8 AS reltuples,
-       CASE WHEN c.relkind = 'i' THEN pg_stat_get_numscans(x.indexrelid) END AS scans
+       CASE WHEN c.relkind = 'i' THEN pg_stat_get_numscans(x.indexrelid) END AS scans,
+       EXISTS (SELECT FROM in_hand WHERE in_hand.index = x.indexrelid) AS building
 FROM pg_index x
 JOIN pg_class c ON c.oid = x.indexrelid
 JOIN pg_class t ON t.oid = x.indrelid

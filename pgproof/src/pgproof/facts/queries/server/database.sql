@@ -1,5 +1,5 @@
 -- A database whose collation version was never recorded (a dump of an older server, the C locale) has none to differ from.
-SELECT /* pgproof */ d.datname AS name, current_setting('server_version') AS server_version,
+SELECT /* pgproof */ d.datname AS name, d.oid::bigint AS oid, d.datconnlimit AS connection_limit, current_setting('server_version') AS server_version,
        current_setting('server_version_num')::int AS server_version_num,
        CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) END AS size_bytes,
        pg_encoding_to_char(d.encoding) AS encoding, d.datcollate AS collation,
@@ -13,6 +13,7 @@ SELECT /* pgproof */ d.datname AS name, current_setting('server_version') AS ser
        (SELECT s.stats_reset FROM pg_stat_database s WHERE s.datid = d.oid) AS statistics_since,
        now() AS taken_at,
        (SELECT count(*) FROM pg_database o WHERE NOT o.datistemplate AND o.datallowconn) AS databases,
+       has_function_privilege('pg_control_system()', 'EXECUTE') AS may_identify,
        (SELECT to_json(own)
         FROM (SELECT current_user AS role, a.rolsuper AS superuser,
                      pg_has_role(current_user, 'pg_monitor', 'USAGE') AS monitor,
