@@ -34,7 +34,7 @@ from pgproof.commands.parameters import (
 from pgproof.commands.running import described, errors_console, here, options_of, say, versions
 
 _EXIT_CODES = """
-Exit codes: 0 clean; 1 findings at or above --fail-on, or a counter-example that shows nothing; 2 wrong usage;
+Exit codes: 0 clean; 1 findings at or above --fail-on, drift, or a counter-example that shows nothing; 2 wrong usage;
 3 could not run, or with --require all something could not be checked; 130 interrupted.
 """
 
@@ -204,7 +204,7 @@ def reproduce(
     question_timeout: Timeout = None,
     config: Config = None,
 ) -> None:
-    """Show a fault of integrity happening, on a scratch copy of the schema, as a script one can paste."""
+    """Show a fault happening as a script: of integrity on a scratch copy, of a full pool on a server of our own."""
     from pgproof.audit import examine
     from pgproof.commands.choices import FOUND, audit_options, rules_of
     from pgproof.commands.facts import gather_from, server_source
@@ -265,6 +265,55 @@ def report(
     made = document(examined, options=described(options), timing={"facts": gathered.seconds}, versions=versions())
     for file in write_report(material(examined, made, processes=options.processes), output):
         say(f"wrote {file}")
+
+
+@app.command(epilog=_EXIT_CODES)
+def drift(
+    context: typer.Context,
+    source: Source,
+    models: ModelsOption = None,
+    schema: Schemas = None,
+    config: Config = None,
+) -> None:
+    """Say what the models would create and the database lacks, and the reverse, down to predicates and defaults.
+
+    The tables of the models are made on a scratch server; the database is only read.
+    """
+    from pgproof.commands.choices import FOUND
+    from pgproof.commands.drift import drift_as_text, drift_of
+    from pgproof.commands.facts import server_source
+    from pgproof.commands.output import write
+
+    options = options_of(context)
+    found = drift_of(server_source(source), here(), options)
+    write(drift_as_text(found) + "\n")
+    if found.count:
+        raise typer.Exit(FOUND)
+
+
+@app.command(context_settings={"allow_interspersed_args": False})
+def record(
+    command: Annotated[
+        list[str], typer.Argument(help="A program and its arguments, such as pytest or uvicorn.", metavar="COMMAND...")
+    ],
+    output: NewFile,
+) -> None:
+    """Record what a program sends to its database through SQLAlchemy, for audit --workload; ends with its exit code.
+
+    Texts of statements, rows, times and lines of the application are recorded, and no value of a parameter. Every
+    Python process that the command starts is recorded, unless it ignores PYTHONPATH (python -I, -E or -S).
+    """
+    from pgproof.commands.output import refuse_unwritable
+    from pgproof.recorder.command import record as run_recorded
+
+    refuse_unwritable(output)
+    recorded = run_recorded(command, output)
+    if not recorded.statements:
+        say(
+            f"{command[0]} sent no statement through SQLAlchemy from a Python that reads PYTHONPATH (python -I, -E and "
+            "-S do not): nothing was recorded"
+        )
+    raise typer.Exit(recorded.code)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Reproduces one finding on a scratch copy of its schema."""
+"""Reproduces one finding: on a scratch copy of its schema, or by filling a pool on a server of our own."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from pgproof.facts.source import ServerSource
 from pgproof.proof.copy import schema_copy
 from pgproof.reproduce.replay import Reproduction, replay
 from pgproof.reproduce.rows import NotReproducedError
+from pgproof.reproduce.saturation import Saturated, saturate
+from pgproof.rules.counter_examples import Saturation
 from pgproof.rules.finding import Finding
 from pgproof.server import running_server
 from pgproof.settings import ConfigurationError
 
 
-def reproduce_on_copy(source: ServerSource, facts: Facts, audit: Audit, fingerprint: str) -> Reproduction:
+def reproduce_on_copy(source: ServerSource, facts: Facts, audit: Audit, fingerprint: str) -> Reproduction | Saturated:
     """Return what came of replaying a finding's counter-example.
 
     Args:
@@ -25,11 +27,13 @@ def reproduce_on_copy(source: ServerSource, facts: Facts, audit: Audit, fingerpr
 
     Raises:
         ConfigurationError: no finding has it, or several have.
-        PgproofError: the finding has no counter-example, or its rows could not be made.
+        PgproofError: the finding has no counter-example, or what it needs could not be made.
     """
     finding = _find(audit, fingerprint)
     if finding.counter_example is None:
         raise PgproofError(f"{finding.rule} has no counter-example: its evidence is all there is to show")
+    if isinstance(finding.counter_example, Saturation):
+        return saturate(finding.counter_example)
     with running_server(settings={"fsync": "off"}) as server, schema_copy(source.conninfo, server) as url:
         try:
             return replay(url, facts.catalog, finding.counter_example)

@@ -80,7 +80,7 @@ def schema_copy(source: str, server: Server) -> Iterator[str]:
         _refuse_same_server(source, url)
         archive = Path(folder, "schema.dump")
         _dump(source, server, archive)
-        own_url = _prepare(url, source)
+        own_url = prepare_database(url, source)
         _restore(own_url, server, archive)
         yield own_url
 
@@ -115,8 +115,16 @@ def _dump(source: str, server: Server, archive: Path) -> None:
         raise PgproofError(f"The schema could not be dumped: {_first_line(result.stderr)}")
 
 
-def _prepare(url: str, source: str) -> str:
-    """Give the scratch database to a role of its own, with the extensions that are known to stay within."""
+def prepare_database(url: str, source: str) -> str:
+    """Give a scratch database to a role of its own, with the source's extensions that are known to stay within.
+
+    Args:
+        url: of the scratch database, for its superuser.
+        source: conninfo of the database whose extensions are wanted.
+
+    Returns:
+        The URL for the role, which has no special right.
+    """
     with psycopg.connect(source) as connection:
         wanted = connection.execute(
             "SELECT x.extname, n.nspname FROM pg_extension x JOIN pg_namespace n ON n.oid = x.extnamespace"

@@ -69,3 +69,41 @@ class DisagreeingReferences:
 
 
 CounterExample: TypeAlias = EqualRows | AcceptedRow | UndeletableParent | OrphanAccepted | DisagreeingReferences
+
+
+@dataclass(frozen=True)
+class FullPool:
+    """A pool of which every connection is in use makes the next request wait, and then fail.
+
+    Attributes:
+        timeout: seconds that it waits.
+    """
+
+    size: int
+    overflow: int
+    timeout: float
+
+
+@dataclass(frozen=True)
+class RefusedClients:
+    """Pools ask a server for more connections than it has, and it refuses them.
+
+    Attributes:
+        processes: that have such a pool each.
+        most: connections of one pool.
+        maximum: max_connections.
+        reserved: of them, kept from ordinary roles.
+        database: ALTER DATABASE ... CONNECTION LIMIT; None for none.
+        role: ALTER ROLE ... CONNECTION LIMIT; None for none.
+    """
+
+    processes: int
+    most: int
+    maximum: int
+    reserved: int
+    database: int | None
+    role: int | None
+
+
+Saturation: TypeAlias = FullPool | RefusedClients
+"""What needs no schema: a pool or a server that is full, shown on a server of our own."""

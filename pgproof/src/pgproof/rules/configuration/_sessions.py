@@ -10,6 +10,7 @@ from pgproof.facts.model import Facts
 from pgproof.facts.objects import Role
 from pgproof.remedy.names import literal
 from pgproof.remedy.settings import SetDatabaseSetting
+from pgproof.rules.configuration._engine import shown
 from pgproof.rules.finding import Evidence, Finding, NotChecked, ObjectRef, Remedy, Severity
 from pgproof.rules.rule import Metadata
 
@@ -41,7 +42,21 @@ def of_database(facts: Facts, name: str) -> str | None:
 
 
 def of_role(facts: Facts, name: str, role: str) -> str | None:
-    """Return what a session of a role has here; None where that is not known."""
+    """Return what a session of a role has here; None where that is not known.
+
+    Of the role that the application's engine signs in with, it is what a connection of the engine showed.
+    """
+    seen = of_engine(facts, name, role)
+    return _of_role_itself(facts, name, role) if seen is None else seen
+
+
+def of_engine(facts: Facts, name: str, role: str) -> str | None:
+    """Return what a connection of the application's engine showed; None for another role, or without one."""
+    live = facts.engine.live if facts.engine else None
+    return live.setting(name) if live is not None and live.role == role else None
+
+
+def _of_role_itself(facts: Facts, name: str, role: str) -> str | None:
     stated = own(facts, name, role)
     return of_database(facts, name) if stated is None else stated
 
@@ -86,10 +101,17 @@ def set_here(facts: Facts, name: str, value: str) -> SetDatabaseSetting:
 
 
 def application_roles(facts: Facts) -> tuple[Role, ...]:
-    """Return the roles that an application could have sessions of: all that log in, where only administrators do."""
+    """Return the roles that an application could have sessions of: all that log in, where only administrators do.
+
+    The one that the application's engine signs in with is always among them.
+    """
+    live = facts.engine.live if facts.engine else None
+    known = live.role if live is not None else None
     login = tuple(role for role in facts.catalog.roles if role.login)
     ordinary = tuple(
-        role for role in login if not role.superuser and not role.replication and _WATCHING not in role.member_of
+        role
+        for role in login
+        if role.name == known or (not role.superuser and not role.replication and _WATCHING not in role.member_of)
     )
     return ordinary or login
 
@@ -101,13 +123,15 @@ class _Coverage:
     Attributes:
         limited: names of roles that have it.
         unlimited: names of roles that have none; where others are limited, not those that ALTER ROLE freed on purpose.
-        freed: of `unlimited`, those whose own setting a database's would not change.
+        freed: of `unlimited`, those that ALTER ROLE freed, which a setting of the database would not change.
+        freed_by_engine: the engine's role, where the engine itself sets a limit of its role to 0.
         unknown: names of roles for which it could not be told.
     """
 
     limited: tuple[str, ...]
     unlimited: tuple[str, ...]
     freed: tuple[str, ...]
+    freed_by_engine: str | None
     unknown: tuple[str, ...]
 
 
@@ -123,10 +147,13 @@ def _coverage(facts: Facts, setting: str, limited: Callable[[str], bool | None])
     free = tuple(name for name, is_limited in names.items() if is_limited is False)
     freed = tuple(name for name in free if own(facts, setting, name) is not None)
     covered = tuple(name for name, is_limited in names.items() if is_limited)
+    seen = tuple(name for name in free if of_engine(facts, setting, name) is not None)
+    by_engine = next((name for name in seen if milliseconds(_of_role_itself(facts, setting, name))), None)
     return _Coverage(
         limited=covered,
-        unlimited=tuple(name for name in free if not covered or name not in freed),
+        unlimited=tuple(name for name in free if not covered or name not in freed or name in seen),
         freed=freed,
+        freed_by_engine=by_engine,
         unknown=tuple(name for name, is_limited in names.items() if is_limited is None),
     )
 
@@ -161,6 +188,7 @@ def evidence(facts: Facts, *settings: str) -> tuple[Evidence, ...]:
             " LEFT JOIN pg_database d ON d.oid = x.setdatabase LEFT JOIN pg_roles r ON r.oid = x.setrole",
             rows or f"no row about {' or '.join(settings)}",
         ),
+        *shown(facts.engine, *settings),
     )
 
 
@@ -217,12 +245,14 @@ def missing_timeout(
         return
     covered = f" ({_listed(found.limited)} covered)" if found.limited else ""
     first = f" ALTER ROLE set it to 0 for {_listed(found.freed)}, which comes first." if found.freed else ""
-    mendable = set(found.unlimited) - set(found.freed)
+    if found.freed_by_engine is not None:
+        first += f" The engine sets it to 0 for {found.freed_by_engine}, which comes first."
+    mendable = set(found.unlimited) - {*found.freed, found.freed_by_engine}
     yield metadata.finding(
         objects=(setting_ref(timeout.name),),
         related=_role_refs(found.unlimited),
         severity="low" if found.limited else severity,
-        message=f"{timeout.name} is 0 for {_listed(found.unlimited)}{covered}: {timeout.missing}",
+        message=f"{timeout.name} is 0 for {_listed(found.unlimited)}{covered}{_looked_at(facts)}: {timeout.missing}",
         consequence=consequence,
         evidence=evidence(facts, timeout.name, *timeout.others),
         remedy=Remedy(
@@ -230,6 +260,13 @@ def missing_timeout(
             (set_here(facts, timeout.name, timeout.proposed),) if mendable else (),
         ),
     )
+
+
+def _looked_at(facts: Facts) -> str:
+    engine = facts.engine
+    if engine is None or engine.live is None:
+        return ""
+    return f", as a connection of {engine.name} shows for {engine.live.role}"
 
 
 def _role_refs(names: Iterable[str]) -> tuple[ObjectRef, ...]:

@@ -3,7 +3,7 @@
 What it finds:
     Roles that can log in and whose sessions in this database have neither idle_in_transaction_session_timeout nor, from
     PostgreSQL 17 on, transaction_timeout. Settings of the server, the database and the roles are laid over each other;
-    the roles are those of no-statement-timeout.
+    the roles are those of no-statement-timeout, with what a connection of --engine shows.
 
 Why it matters:
     A request that calls another service, or a worker that died, inside a transaction keeps its locks and its snapshot:
@@ -32,6 +32,7 @@ from pgproof.rules.configuration._words import idle_now
 from pgproof.rules.finding import Finding, NotChecked
 from pgproof.rules.given import server, setting
 from pgproof.rules.given_access import hidden, role, role_setting, roles, without_settings
+from pgproof.rules.given_engine import live
 from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(code="CFG05", slug="no-idle-in-transaction-timeout", severity="medium", needs=("settings",))
@@ -65,6 +66,7 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
 
 _APP = roles(role("app"), role("postgres", superuser=True))
 _OFF = setting(SETTING, "0", "default")
+_ENGINE = "from sqlalchemy import create_engine\nengine = create_engine('postgresql+psycopg://app@db.example.org/app')"
 _IDLE = Session(1, "app", "web", "idle in transaction", "Client", 700.0, 600.0, 600.0, ())
 
 BAD = (
@@ -91,6 +93,11 @@ BAD = (
     ),
 )
 GOOD = (
+    Example(
+        "the engine limits its own",
+        engine=_ENGINE,
+        given=(_APP, _OFF, live(idle_in_transaction_session_timeout="1min")),
+    ),
     Example("the server limits everybody", given=(_APP, setting(SETTING, "60000"))),
     Example("the database limits everybody", given=(_APP, _OFF, role_setting(SETTING, "2min", here=True))),
     Example("whole transactions are limited", given=(_APP, _OFF, setting(WHOLE_TRANSACTION, "60000"))),

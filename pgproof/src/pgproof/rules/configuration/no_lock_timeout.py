@@ -3,7 +3,7 @@
 What it finds:
     Roles that can log in and whose sessions in this database have lock_timeout 0 and no statement_timeout of at most
     10 s, which would end the wait as well. Settings of the server, the database and the roles are laid over each other;
-    the roles are those of no-statement-timeout.
+    the roles are those of no-statement-timeout, with what a connection of --engine shows.
 
 Why it matters:
     Who waits for a lock stands in a queue, and everybody who comes later waits behind: one ALTER TABLE behind one
@@ -36,6 +36,7 @@ from pgproof.rules.configuration._sessions import (
 from pgproof.rules.finding import Finding, NotChecked
 from pgproof.rules.given import setting
 from pgproof.rules.given_access import hidden, role, role_setting, roles
+from pgproof.rules.given_engine import live
 from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(code="CFG04", slug="no-lock-timeout", severity="medium", needs=("settings",))
@@ -77,6 +78,7 @@ def _ends_soon(facts: Facts, role_name: str) -> bool | None:
 
 _APP = roles(role("app"), role("postgres", superuser=True))
 _OFF = setting(SETTING, "0", "default")
+_ENGINE = "from sqlalchemy import create_engine\nengine = create_engine('postgresql+psycopg://app@db.example.org/app')"
 _NO_STATEMENT_TIMEOUT = setting("statement_timeout", "0", "default")
 
 BAD = (
@@ -108,6 +110,16 @@ BAD = (
     ),
 )
 GOOD = (
+    Example(
+        "the engine limits its own",
+        engine=_ENGINE,
+        given=(_APP, _OFF, _NO_STATEMENT_TIMEOUT, live(lock_timeout="5s")),
+    ),
+    Example(
+        "the engine's short statement timeout ends the wait",
+        engine=_ENGINE,
+        given=(_APP, _OFF, _NO_STATEMENT_TIMEOUT, live(statement_timeout="10s")),
+    ),
     Example("the server limits everybody", given=(_APP, _NO_STATEMENT_TIMEOUT, setting(SETTING, "5000"))),
     Example("the role is limited", given=(_APP, _OFF, _NO_STATEMENT_TIMEOUT, role_setting(SETTING, "1s", role="app"))),
     Example("a short statement timeout ends the wait", given=(_APP, _OFF, setting("statement_timeout", "10000"))),

@@ -4,7 +4,7 @@ What it finds:
     Roles that can log in and whose sessions in this database have statement_timeout 0, after the settings of the
     server, of the database and of the roles are laid over each other as PostgreSQL does. Superusers, replication and
     monitoring roles are left out where others can log in. A role that ALTER ROLE freed on purpose is left out where
-    other roles are limited. The engine may still set it per session; that is looked at on the engine's side.
+    other roles are limited. Where --engine is given, what a connection of it shows is what its role has.
 
 Why it matters:
     A query that never ends keeps its connection, its locks and the oldest snapshot, so that VACUUM removes nothing
@@ -32,6 +32,7 @@ from pgproof.rules.configuration._words import longest_statement
 from pgproof.rules.finding import Finding, NotChecked
 from pgproof.rules.given import setting, workload
 from pgproof.rules.given_access import hidden, role, role_setting, roles
+from pgproof.rules.given_engine import live
 from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(code="CFG03", slug="no-statement-timeout", severity="medium", needs=("settings",))
@@ -60,6 +61,7 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
 
 _APP = roles(role("app"), role("postgres", superuser=True))
 _OFF = setting(SETTING, "0", "default")
+_ENGINE = "from sqlalchemy import create_engine\nengine = create_engine('postgresql+psycopg://app@db.example.org/app')"
 
 BAD = (
     Example(
@@ -90,12 +92,65 @@ BAD = (
         says=("is 0 for reports (app covered): a statement",),
     ),
     Example(
+        "the engine sets 0 over the server's limit",
+        engine=_ENGINE,
+        given=(_APP, setting(SETTING, "5000"), live(statement_timeout="0")),
+        severity="medium",
+        says=("as a connection of app.db:engine shows for app", "The engine sets it to 0 for app"),
+    ),
+    Example(
+        "a connection shows what ALTER ROLE freed, beside others that are limited",
+        engine=_ENGINE,
+        given=(
+            roles(role("app"), role("jobs")),
+            setting(SETTING, "5000"),
+            role_setting(SETTING, "0", role="app"),
+            live(statement_timeout="0"),
+        ),
+        severity="low",
+        says=("ALTER ROLE set it to 0 for app", "jobs covered"),
+    ),
+    Example(
+        "the engine signs in with an administrator, whom nothing limits",
+        engine=_ENGINE,
+        given=(_APP, _OFF, role_setting(SETTING, "5s", role="app"), live(role="postgres", superuser=True)),
+        severity="low",
+        says=("0 for postgres",),
+    ),
+    Example(
+        "the engine's limit is not that of another role",
+        engine=_ENGINE,
+        given=(roles(role("app"), role("reports")), _OFF, live(statement_timeout="30s")),
+        severity="low",
+        says=("0 for reports (app covered)",),
+    ),
+    Example(
+        "an engine that could not connect",
+        engine=_ENGINE,
+        given=(_APP, _OFF),
+    ),
+    Example(
         "a slow statement was seen",
         given=(_APP, _OFF, workload(("SELECT count(*) FROM jobs", 3, 20_000.0))),
         says=("took 60.0 s.",),
     ),
 )
 GOOD = (
+    Example("the engine limits its own", engine=_ENGINE, given=(_APP, _OFF, live(statement_timeout="30s"))),
+    Example(
+        "the engine limits an administrator, who is all that it could sign in with",
+        engine=_ENGINE,
+        given=(
+            roles(role("postgres", superuser=True)),
+            _OFF,
+            live(role="postgres", superuser=True, statement_timeout="30s"),
+        ),
+    ),
+    Example(
+        "the engine's own limit is seen where the server's is hidden",
+        engine=_ENGINE,
+        given=(_APP, hidden(SETTING), live(statement_timeout="30s")),
+    ),
     Example("the server limits everybody", given=(_APP, setting(SETTING, "30000"))),
     Example("the database limits everybody", given=(_APP, _OFF, role_setting(SETTING, "1min", here=True))),
     Example("every role is limited", given=(_APP, _OFF, role_setting(SETTING, "500", role=None))),

@@ -10,7 +10,8 @@ Why it matters:
     that asks for TLS with sslmode=prefer, the default, silently goes on without it.
 
 Evidence:
-    pg_settings and pg_hba_file_rules.
+    pg_settings and pg_hba_file_rules; where --engine is given, whether a connection of it over the network is encrypted
+    now, which makes it high, or that it insists on TLS, which makes it low.
 
 Remedy:
     `ssl = on` with a certificate, `hostssl` instead of `host` in pg_hba.conf, a reload, and in the application
@@ -28,11 +29,14 @@ from pgproof.facts.model import Facts
 from pgproof.rules import authentication
 from pgproof.rules.authentication import accepting, is_loopback, listens_beyond_loopback, rule_ref, value_of
 from pgproof.rules.configuration._sessions import evidence, is_off, setting_ref
-from pgproof.rules.finding import Finding, NotChecked, Remedy
+from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, Severity
 from pgproof.rules.given import server, setting
 from pgproof.rules.given_access import authentication as hba
+from pgproof.rules.given_engine import engine, live
 from pgproof.rules.rule import Example, Metadata
 
+_INSISTING = frozenset(("require", "verify-ca", "verify-full", "True"))
+"""Values of libpq's sslmode and asyncpg's ssl with which the client never goes on in plain text."""
 METADATA = Metadata(code="CFG08", slug="tls-not-required", severity="medium", needs=("settings",), server_wide=True)
 
 
@@ -47,13 +51,16 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     if rules is not None and not open_rules:
         return
     seen = authentication.evidence(open_rules)
+    severity, of_engine, shown = _of_engine(facts)
     if is_off(value_of(facts, "ssl")):
         yield METADATA.finding(
             objects=(setting_ref("ssl"),),
             related=tuple(rule_ref(rule) for rule in open_rules),
+            severity=severity,
             message="the server listens to other machines and has no TLS",
-            consequence="Rows and statements cross the network in plain text, whatever the clients ask for.",
-            evidence=(*evidence(facts, "ssl", "listen_addresses"), *seen),
+            consequence="Rows and statements cross the network in plain text, whatever the clients ask for."
+            + of_engine,
+            evidence=(*evidence(facts, "ssl", "listen_addresses"), *seen, *shown),
             remedy=Remedy("Set ssl = on with a certificate, and make the lines of pg_hba.conf hostssl."),
         )
         return
@@ -62,15 +69,41 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
         return
     yield METADATA.finding(
         objects=tuple(rule_ref(rule) for rule in open_rules),
+        severity=severity,
         message=f"pg_hba.conf lets other machines in without TLS ({len(open_rules)} lines)",
-        consequence="A client that does not insist on TLS can be made to speak in plain text.",
-        evidence=seen,
+        consequence="A client that does not insist on TLS can be made to speak in plain text." + of_engine,
+        evidence=(*seen, *shown),
         remedy=Remedy("Make these lines hostssl, reload, and let the clients connect with sslmode=verify-full."),
     )
 
 
+def _of_engine(facts: Facts) -> tuple[Severity | None, str, tuple[Evidence, ...]]:
+    """What the application's engine makes of it: a severity, a sentence and its evidence; nothing on this machine."""
+    engine = facts.engine
+    if engine is None or engine.live is None or engine.local is not False or engine.live.tls is None:
+        return None, "", ()
+    shown = Evidence(
+        "engine",
+        f"SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid() -- on a connection of {engine.name}",
+        str(engine.live.tls).lower(),
+    )
+    if not engine.live.tls:
+        return "high", f" A connection of {engine.name} crosses the network without encryption now.", (shown,)
+    asked = engine.argument("sslmode") or engine.argument("ssl")
+    if asked is not None and asked.value in _INSISTING:
+        return "low", f" {engine.name} insists on TLS ({asked.name}={asked.value}); other clients need not.", (shown,)
+    return None, f" Connections of {engine.name} are encrypted now, without insisting on it.", (shown,)
+
+
 _LISTENS = setting("listen_addresses", "*")
 _TLS, _NO_TLS = setting("ssl", "on"), setting("ssl", "off")
+_CREATE = (
+    "from sqlalchemy import create_engine\nengine = create_engine('postgresql+psycopg://app@db.example.org/app{}')"
+)
+_ASYNC = (
+    "from sqlalchemy.ext.asyncio import create_async_engine\n"
+    "engine = create_async_engine('postgresql+asyncpg://app@db.example.org/app', connect_args={'ssl': True})"
+)
 _ANYBODY = "host all all 10.0.0.0/8 scram-sha-256"
 
 BAD = (
@@ -111,7 +144,59 @@ BAD = (
         "a refusal of one family leaves a host name open",
         given=(_LISTENS, _TLS, hba("hostnossl all all 0.0.0.0/0 reject", "host all all .example.org scram-sha-256")),
     ),
+    Example(
+        "the application's own connection is not encrypted",
+        engine=_CREATE.format(""),
+        given=(_LISTENS, _NO_TLS, hba(_ANYBODY), engine(local=False), live(tls=False)),
+        severity="high",
+        says=("without encryption now",),
+    ),
+    Example(
+        "the application takes what it gets, and others too",
+        engine=_CREATE.format("?sslmode=prefer"),
+        given=(_LISTENS, _TLS, hba(_ANYBODY), engine(local=False), live()),
+        severity="medium",
+        says=("without insisting",),
+    ),
+    Example(
+        "the application gets it without having asked",
+        engine=_CREATE.format(""),
+        given=(_LISTENS, _TLS, hba(_ANYBODY), engine(local=False), live()),
+        severity="medium",
+    ),
+    Example(
+        "the application insists, and others need not",
+        engine=_CREATE.format("?sslmode=verify-full"),
+        given=(_LISTENS, _TLS, hba(_ANYBODY), engine(local=False), live()),
+        severity="low",
+        says=("sslmode=verify-full",),
+    ),
+    Example(
+        "the application insists with asyncpg's word",
+        engine=_ASYNC,
+        given=(_LISTENS, _TLS, hba(_ANYBODY), engine(local=False), live()),
+        severity="low",
+    ),
+    Example(
+        "the application is on the same machine, and others are not",
+        engine=_CREATE.format(""),
+        given=(_LISTENS, _NO_TLS, hba(_ANYBODY), engine(local=True), live(tls=False)),
+        severity="medium",
+    ),
+    Example(
+        "what a pooler makes of the application's connections is not known",
+        engine=_CREATE.format(""),
+        given=(_LISTENS, _NO_TLS, hba(_ANYBODY), engine(local=False), live(tls=None)),
+        severity="medium",
+    ),
+    Example(
+        "the application's engine could not connect",
+        engine=_CREATE.format(""),
+        given=(_LISTENS, _NO_TLS, hba(_ANYBODY), engine(local=False)),
+        severity="medium",
+    ),
 )
+
 GOOD = (
     Example("every line asks for TLS", given=(_LISTENS, _TLS, hba("hostssl all all 10.0.0.0/8 scram-sha-256"))),
     Example(
