@@ -98,8 +98,13 @@ def test_the_report_holds_every_row_and_both_charts(journey: Journey, tmp_path: 
     write(journey, tmp_path / "a folder")
     assert {path.name for path in (tmp_path / "a folder").iterdir()} == {
         "journey.json", "journey.md", "speed.svg", "waits.svg",
-        "audit-g7b1c5d4e3f2.md", "audit-h8c2d6e5f4g3.md", "audit-head.md",
+        "g7b1c5d4e3f2", "h8c2d6e5f4g3", "head",
     }  # fmt: skip
+    for revision in ("g7b1c5d4e3f2", "head"):
+        assert {path.name for path in (tmp_path / "a folder" / revision).iterdir()} == {
+            "analysis.md", "audit.md", "checklist.md", "engine_config.py", "findings.json", "findings.sarif",
+            "performance_test.py", "report.html", "summary.txt",
+        }  # fmt: skip
     text = to_markdown(journey)
     assert all(f"| {row.claim} |" in text for row in journey.rows)
     for chart in ("speed.svg", "waits.svg"):

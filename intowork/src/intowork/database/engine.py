@@ -38,6 +38,14 @@ def web_engine(settings: Settings) -> AsyncEngine:
     return _async_engine(settings, settings.web_url(), "intowork-web", _pool_arguments(settings))
 
 
+def engine_from_environment() -> AsyncEngine:
+    """Return the engine of web requests as the settings in the environment make it.
+
+    For tools that look at an engine rather than use it: `pgproof audit --engine`.
+    """
+    return web_engine(Settings())
+
+
 def replica_engine(settings: Settings, url: URL) -> AsyncEngine:
     """Return the pooled async engine of a standby: the web's, READ ONLY, with one connection more, for looks.
 

@@ -17,7 +17,9 @@ from intowork.demo.journey import Journey
 from intowork.demo.rollout import Rollout
 from intowork.errors import IntoWorkError
 from pgproof.report.document import adapter
+from pgproof.report.dossier.files import report_files
 from pgproof.report.markdown import escaped as markdown_text
+from pgproof.report.dossier.files import report_files
 from pgproof.report.markdown import to_markdown as audit_markdown
 
 SUMMARY_JOBS = 100_000
@@ -27,7 +29,7 @@ _ROW, _LEFT, _PLOT, _TOP = 46, 190, 480, 70
 
 
 def write(journey: Journey, directory: Path) -> None:
-    """Write journey.json, journey.md, speed.svg, waits.svg, and the audit of each revision.
+    """Write journey.json, journey.md, both charts, and a folder of reports for each revision that was audited.
 
     Args:
         journey: what came of it.
@@ -41,11 +43,16 @@ def write(journey: Journey, directory: Path) -> None:
         "journey.md": to_markdown(journey),
         "speed.svg": speed_chart(journey),
         "waits.svg": waits_chart(journey.rollouts),
-        **{f"audit-{audit.revision}.md": audit_markdown(audit.document) for audit in journey.audits},
+        **{
+            f"{audit.revision}/{name}": text
+            for audit in journey.audits
+            for name, text in (*report_files(audit.material), ("audit.md", audit_markdown(audit.document)))
+        },
     }
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for name, text in documents.items():
+            (directory / name).parent.mkdir(exist_ok=True)
             (directory / name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise IntoWorkError(f"the report was not written to {directory} ({error.strerror}): choose --output") from error
@@ -171,7 +178,7 @@ def to_markdown(journey: Journey) -> str:
     lines += [_markdown_row(row, journey.evidence.jobs) for row in journey.rows]
     lines += ["", "## What pgproof says of each revision", "", "| revision | audit |", "|---|---|"]
     lines += [
-        f"| [{audit.revision}](audit-{audit.revision}.md) | {markdown_text(audit.summary)} |"
+        f"| [{audit.revision}]({audit.revision}/analysis.md) | {markdown_text(audit.summary)} |"
         for audit in journey.audits
     ]
     lines += ["", "What has to be known to judge a row:", ""]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -14,6 +16,11 @@ def driver_url(url: str) -> URL:
 def phase2_engine(url: str) -> Engine:
     """Return the engine as the platform made it, `create_engine(url)` and nothing else."""
     return create_engine(driver_url(url))
+
+
+def engine_from_environment() -> Engine:
+    """Return the engine for DATABASE_URL, where the platform found its database."""
+    return phase2_engine(os.environ["DATABASE_URL"])
 
 
 def phase2_sessions(engine: Engine) -> sessionmaker[Session]:

@@ -13,8 +13,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,10 +33,12 @@ class Project:
     Attributes:
         directory: its root: the working directory, on the path together with its `src`.
         seconds: after which a question is given up and the child is killed.
+        environment: variables beside those of the caller, or instead of them.
     """
 
     directory: Path
     seconds: float = 60.0
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def ask_project(project: Project, task: str, arguments: Sequence[str], answer: type[T]) -> T:
@@ -73,7 +75,7 @@ def _ended(project: Project, arguments: Sequence[str], command: Sequence[str], s
             process = subprocess.Popen(
                 command,
                 cwd=project.directory,
-                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+                env={**os.environ, **project.environment, "PYTHONDONTWRITEBYTECODE": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 # A file, not a pipe: a process that an import left running would hold a pipe open.
