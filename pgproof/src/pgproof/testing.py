@@ -1,6 +1,10 @@
 """Fixtures for tests on a real PostgreSQL: every server there is, a fresh database for each test, PgBouncer and TLS.
 
 A test session starts each server once, when the first test needs it, and stops all of them at its end.
+
+And a budget of statements, for tests of an application with SQLAlchemy: `@pytest.mark.statement_budget(10)` on a test,
+or `with pgproof_statements(max=3):` around a part of it. `pytest_plugins = ["pgproof.testing"]` in the conftest.py of
+the project's root gives all of them; they are not there by themselves, since their names are common ones.
 """
 
 from __future__ import annotations
@@ -11,9 +15,11 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import psycopg
@@ -21,6 +27,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from pgproof.server import Server, ServerError, find_binaries, running_server
+
+if TYPE_CHECKING:
+    from pgproof.recorder.budget import Sent
 
 _FAST_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 """Durability that data with a life of seconds do not need: only a crash of the machine could lose them."""
@@ -192,3 +201,40 @@ def running_tls_server() -> Iterator[Server]:
             administrator.execute("ALTER SYSTEM SET ssl = on")
         server.restart()
         yield server
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known, so that --strict-markers takes it."""
+    config.addinivalue_line(
+        "markers", "statement_budget(max): fail if the test sends more statements than this through SQLAlchemy"
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Hold a test with the marker to its budget; what its fixtures send does not count."""
+    marker = item.get_closest_marker("statement_budget")
+    if marker is None:
+        return (yield)
+    most = marker.kwargs.get("max", marker.args[0] if marker.args else None)
+    if not isinstance(most, int):
+        raise pytest.UsageError(f"{item.nodeid}: write @pytest.mark.statement_budget(10), with the most statements")
+    from pgproof.recorder.budget import statement_budget
+
+    with statement_budget(most, item.config.rootpath):
+        return (yield)
+
+
+@pytest.fixture
+def pgproof_statements(pytestconfig: pytest.Config) -> Callable[..., AbstractContextManager[list[Sent]]]:
+    """Fails a part of a test that sends too many statements.
+
+    Used as `with pgproof_statements(max=3) as sent:`. What SQLAlchemy sends from any thread of the process counts; the
+    list has each statement with the line that sent it.
+    """
+    from pgproof.recorder.budget import statement_budget
+
+    def statements(max: int) -> AbstractContextManager[list[Sent]]:
+        return statement_budget(max, pytestconfig.rootpath)
+
+    return statements

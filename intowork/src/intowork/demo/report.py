@@ -19,7 +19,6 @@ from intowork.errors import IntoWorkError
 from pgproof.report.document import adapter
 from pgproof.report.dossier.files import report_files
 from pgproof.report.markdown import escaped as markdown_text
-from pgproof.report.dossier.files import report_files
 from pgproof.report.markdown import to_markdown as audit_markdown
 
 SUMMARY_JOBS = 100_000

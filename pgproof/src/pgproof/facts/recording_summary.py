@@ -245,7 +245,7 @@ def _undisturbed(unit: Sequence[Execution]) -> Iterator[list[Execution]]:
         if not _is_read(each.text):
             yield from (same for same in equal.values() if len(same) > 1)
             equal = {}
-        elif _UNKNOWN not in (each.keys or ()):
+        elif each.site is not None and _UNKNOWN not in (each.keys or ()):
             equal.setdefault((each.text, each.keys or ()), []).append(each)
     yield from (same for same in equal.values() if len(same) > 1)
 

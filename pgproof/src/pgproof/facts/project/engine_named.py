@@ -20,8 +20,8 @@ def engine_named(name: str) -> Any:
     """Return the SQLAlchemy Engine that a name leads to; of an AsyncEngine the sync one inside.
 
     Args:
-        name: `package.module:engine`, also of an AsyncEngine, a session factory or an object with an `engine`; with
-            `()` at the end of a function, sync or async, that returns one of those.
+        name: `package.module:engine`, also of an AsyncEngine, a session factory or an object with an `engine`, which
+            may be a method; with `()` at the end of a function, sync or async, that returns one of those.
 
     Raises:
         PgproofError: it leads to none; one line with the way out.
@@ -106,6 +106,7 @@ def _engine_of(name: str, found: Any) -> Any:
             ) from None
     if not isinstance(found, Engine | AsyncEngine):
         found = getattr(found, "engine", found)
+        found = _call(f"{name}.engine()", found) if inspect.ismethod(found) else found
     if isinstance(found, AsyncEngine):
         found = found.sync_engine
     if isinstance(found, Connection) or not isinstance(found, Engine):
