@@ -7,7 +7,10 @@ beyond the rule's own questions is asked of the server again. A library would bu
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import hashlib
 import importlib
+import json
 import multiprocessing
 import resource
 import signal
@@ -30,6 +33,7 @@ from pgproof.rules.rule import Example, Rule
 from pgproof.server import Server, running_server
 
 RESULTS = Path(__file__).parent / "results"
+SCORES = RESULTS / "mutation.json"
 LONGEST = 30
 """Seconds a mutant may take on all examples; a loop that lost its end takes for ever."""
 MOST_MEMORY = 3 * 2**30
@@ -57,32 +61,69 @@ class Survivor:
 
 @dataclass(frozen=True)
 class RuleScore:
-    """How many mutants of a rule its examples noticed."""
+    """How many mutants of a rule its examples noticed.
+
+    Attributes:
+        source: digest of the file that was judged.
+    """
 
     rule: str
+    source: str
     killed: int
     survivors: tuple[Survivor, ...]
 
 
 def main() -> None:
-    """Judge every rule, or those named on the command line, and write the table."""
+    """Judge the rules that changed since they were judged, or those named on the command line, and write the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mutation", description=__doc__)
-    parser.add_argument("rules", nargs="*", help="codes; all rules by default, which writes the table")
+    parser.add_argument("rules", nargs="*", help="codes; by default every rule that changed since it was judged")
     parser.add_argument("--quick", action="store_true", help="leave out whether remedies still mend and are undone")
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
-    chosen = [rule.code for rule in all_rules() if not options.rules or rule.code in options.rules]
+    known = _known_scores()
+    chosen = [
+        rule.code for rule in all_rules() if (rule.code in options.rules if options.rules else rule.code not in known)
+    ]
     judging = partial(score_rule, quick=options.quick)
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
-        scores = []
         for done, score in enumerate(pool.imap_unordered(judging, chosen), 1):
-            scores.append(score)
             total = score.killed + len(score.survivors)
             print(f"{done}/{len(chosen)} {score.rule}: {score.killed} of {total}", file=sys.stderr)
-    scores.sort(key=lambda score: chosen.index(score.rule))
-    print(table(scores))
-    if not options.rules and not options.quick:
-        (RESULTS / "mutation.md").write_text(table(scores), encoding="utf-8")
+            if options.quick and score.survivors:
+                # Whether these are noticed after all is for the server to say.
+                print(table([score]))
+                continue
+            known[score.rule] = score
+            _keep(known)
+    kept = [known[rule.code] for rule in all_rules() if rule.code in known]
+    (RESULTS / "mutation.md").write_text(table(kept), encoding="utf-8")
+    print(f"{len(kept)} of {len(all_rules())} rules are in {RESULTS / 'mutation.md'}", file=sys.stderr)
+
+
+def _known_scores() -> dict[str, RuleScore]:
+    """The scores of rules whose files are as they were when they were judged."""
+    try:
+        rows = json.loads(SCORES.read_text(encoding="utf-8"))
+    except OSError:
+        return {}
+    sources = {rule.code: _source_digest(rule) for rule in all_rules()}
+    return {
+        row["rule"]: RuleScore(
+            row["rule"], row["source"], row["killed"], tuple(Survivor(**each) for each in row["survivors"])
+        )
+        for row in rows
+        if sources.get(row["rule"]) == row["source"]
+    }
+
+
+def _keep(scores: dict[str, RuleScore]) -> None:
+    rows = [dataclasses.asdict(score) for _, score in sorted(scores.items())]
+    SCORES.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def _source_digest(rule: Rule) -> str:
+    file = Path(str(importlib.import_module(rule.module).__file__))
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
 
 def score_rule(code: str, *, quick: bool = False) -> RuleScore:
@@ -110,7 +151,7 @@ def score_rule(code: str, *, quick: bool = False) -> RuleScore:
                     killed += 1
                 else:
                     survivors.append(Survivor(code, Path(str(module.__file__)).name, mutant.line, mutant.change))
-    return RuleScore(code, killed, tuple(survivors))
+    return RuleScore(code, _source_digest(rule), killed, tuple(survivors))
 
 
 def _give_up(_signal: int, _frame: object) -> None:
