@@ -92,6 +92,14 @@ def test_a_tail_is_served_by_its_beginning() -> None:
     assert chosen(equal("", "op"), equal("", "o")) == [("o", "p")]
 
 
+def test_a_tail_serves_those_who_compare_its_columns() -> None:
+    asked = (equal("", "op"), equal("o"), equal("po"), equal("o", "p"))
+    (found,) = candidates([(shape, 4.0 - number) for number, shape in enumerate(asked)], by_name)
+    assert found.keys == (OrderColumn("o"), OrderColumn("p"))
+    assert set(found.serves) == set(asked)
+    assert chosen((equal("", "op"), 2.0), (equal("p"), 1.0)) == [("o", "p"), ("p",)]
+
+
 def test_of_two_orders_of_the_same_columns_the_weightier_stays() -> None:
     assert chosen((equal("a", "b"), 1.0), (equal("b", "a"), 9.0)) == [("b", "a"), ("a",)]
     assert chosen((equal("", "ab"), 9.0), (equal("", "ba"), 1.0)) == [("a", "b")]

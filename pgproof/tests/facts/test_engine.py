@@ -129,7 +129,7 @@ def test_an_engine_is_found_behind_what_a_project_has(source: str, name: str, re
     [
         ("def make(url, echo): ...", "shop:make()", "needs arguments (url, echo): write a function without any"),
         ("def make(): ...", "shop:make", "is a function: write shop:make() to have it called"),
-        ("def make(): ...", "shop:make()", "is a NoneType: name an Engine, an AsyncEngine, a session factory"),
+        ("def make(): ...", "shop:make()", "is None: write a function without arguments"),
         ("engine = 3", "shop:engine()", "is no function: leave out the ()"),
         ("", "shop:engin", "shop has no engin"),
         ("", "shop", "names no object: write package.module:attribute"),

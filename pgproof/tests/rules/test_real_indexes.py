@@ -16,6 +16,7 @@ from pgproof.examples import Placed, examined, facts_of
 from pgproof.rules import given
 from pgproof.rules.checking import Checked
 from pgproof.rules.discovery import all_rules
+from pgproof.rules.finding import NotChecked
 from pgproof.rules.indexes._covering import redundancies
 from pgproof.rules.rule import Example
 
@@ -40,44 +41,54 @@ def unchecked(said: Checked) -> list[tuple[str, ...]]:
 
 
 @contextmanager
-def building(connection: Connection, database: str, table: str, index: str) -> Iterator[psycopg.Connection[Any]]:
-    """A concurrent build that waits for a transaction which has written the table."""
+def at_work(connection: Connection, database: str, statement: str) -> Iterator[None]:
+    """A concurrent build, rebuild or drop of an index of `t` that waits for a transaction which wrote the table."""
     failed: list[psycopg.Error] = []
 
-    def build(builder: Connection) -> None:
+    def work(worker: Connection) -> None:
         try:
-            builder.execute(f"CREATE INDEX CONCURRENTLY {index} ON {table} (a)".encode())
+            worker.execute(statement.encode())
         except psycopg.Error as error:
             failed.append(error)
 
-    with psycopg.connect(database) as writer, psycopg.connect(database, autocommit=True) as builder:
-        writer.execute(f"INSERT INTO {table} VALUES (1)".encode())
-        thread = threading.Thread(target=build, args=(builder,))
+    with psycopg.connect(database) as writer, psycopg.connect(database, autocommit=True) as worker:
+        writer.execute("INSERT INTO t VALUES (1)")
+        thread = threading.Thread(target=work, args=(worker,))
         thread.start()
         deadline = time.monotonic() + PATIENCE
-        while not connection.execute("SELECT 1 FROM pg_class WHERE relname = %s", (index,)).fetchone():
+        while not connection.execute("SELECT 1 FROM pg_index WHERE NOT indisvalid").fetchone():
             assert time.monotonic() < deadline
             time.sleep(0.05)
         try:
-            yield builder
+            yield
         finally:
-            builder.cancel()
+            worker.cancel()
             thread.join(PATIENCE)
             writer.rollback()
     assert [type(error) for error in failed] == [psycopg.errors.QueryCanceled]
 
 
+def in_hand(connection: Connection) -> list[str]:
+    return [index.name for table in facts_of(connection).catalog.tables for index in table.indexes if index.building]
+
+
 def test_an_index_in_the_making_is_not_called_invalid_and_one_given_up_is_mended(
     connection: Connection, database: str
 ) -> None:
-    connection.execute("CREATE TABLE t (a int)")
-    with building(connection, database, "t", "made") as builder:
-        time.sleep(1.1)  # what runs for less is taken for a statement that began after the index
+    connection.execute("CREATE TABLE t (a int); CREATE INDEX other ON t (a)")
+    with at_work(connection, database, "CREATE INDEX CONCURRENTLY made ON t (a)"):
         said = checked(connection, "IDX06")
         assert unchecked(said) == [("made",)]
-        assert str(builder.info.backend_pid) in said.not_checked[0].detail.needs
+        assert "building" in said.not_checked[0].detail.needs
+        assert in_hand(connection) == ["made"]
+        connection.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'other'::regclass")
+        (finding,) = checked(connection, "IDX06").findings
+        assert finding.objects[0].name == "other", "what somebody builds hides no left-over of another"
+        connection.execute("UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'other'::regclass")
+    assert in_hand(connection) == []
     (finding,) = checked(connection, "IDX06").findings
     assert finding.objects[0].name == "made"
+    assert finding.confidence == "catalog"
     assert finding.remedy is not None
     for operation in finding.remedy.operations:
         for statement in operation.forward():
@@ -86,6 +97,21 @@ def test_an_index_in_the_making_is_not_called_invalid_and_one_given_up_is_mended
         True,
     )
     assert checked(connection, "IDX06").findings == ()
+
+
+def test_an_index_that_is_rebuilt_or_dropped_right_now_is_not_called_invalid(
+    connection: Connection, database: str
+) -> None:
+    connection.execute("CREATE TABLE t (a int, b int); CREATE INDEX one ON t (a); CREATE INDEX two ON t (b)")
+    with at_work(connection, database, "REINDEX TABLE CONCURRENTLY t"):
+        assert unchecked(checked(connection, "IDX06")) == [("one_ccnew",), ("two_ccnew",)]
+        assert in_hand(connection) == ["one", "one_ccnew", "two", "two_ccnew"]
+    left = checked(connection, "IDX06").findings
+    assert [finding.objects[0].name for finding in left] == ["one_ccnew", "two_ccnew"]
+    connection.execute("DROP INDEX one_ccnew; DROP INDEX two_ccnew")
+    with at_work(connection, database, "DROP INDEX CONCURRENTLY one"):
+        assert unchecked(checked(connection, "IDX06")) == [("one",)]
+    assert [finding.objects[0].name for finding in checked(connection, "IDX06").findings] == ["one"]
 
 
 def test_duplicates_are_counted_before_a_unique_index_is_built_again(connection: Connection) -> None:
@@ -114,10 +140,12 @@ def test_what_a_lock_hides_is_not_checked(connection: Connection, database: str)
     connection.execute("CREATE INDEX repeating ON c (n)")
     assert len(checked(connection, "IDX01").findings) == 1
     assert len(checked(connection, "IDX16").findings) == 1
+    assert unchecked(checked(connection, "IDX11", given.workload())) == []
     with psycopg.connect(database) as locker:
-        locker.execute("LOCK TABLE c")
+        locker.execute("LOCK TABLE p, c")
         assert unchecked(checked(connection, "IDX01")) == [("c_p_id_fkey",)]
         assert unchecked(checked(connection, "IDX16")) == [("all_rows",), ("some_rows",)]
+        assert unchecked(checked(connection, "IDX11", given.workload())) == [("c",)]
         (repeat,) = checked(connection, "IDX02").findings
         assert repeat.objects[0].name == "repeating"
         assert repeat.remedy is not None
@@ -129,7 +157,6 @@ def test_what_nobody_analysed_or_counted_is_not_checked(connection: Connection) 
     connection.execute("CREATE TABLE c (a int, b int, CONSTRAINT c_p FOREIGN KEY (a, b) REFERENCES p)")
     connection.execute("CREATE INDEX i ON c (a)")
     assert unchecked(checked(connection, "IDX01")) == [("c_p",)]
-    assert unchecked(checked(connection, "IDX05", given.index("i", scans=None))) == [("i",)]
     assert unchecked(checked(connection, "IDX05")) == []
     large = (
         given.table("c", reltuples=20_000, heap_bytes=8192, inserted=1),
@@ -142,9 +169,41 @@ def test_what_nobody_analysed_or_counted_is_not_checked(connection: Connection) 
     assert unchecked(checked(connection, "IDX08", *large)) == [("i",)]
     assert unchecked(checked(connection, "IDX09", *large)) == [("i",)]
     connection.execute("CREATE TABLE w (a text); CREATE INDEX j ON w (a)")
-    assert unchecked(checked(connection, "IDX07", given.index("j", pages=100_000, reltuples=1_000))) == [("j",)]
+    assert unchecked(checked(connection, "IDX07", given.index("j", pages=8192, reltuples=1_000))) == [("j",)]
+    assert unchecked(checked(connection, "IDX07", given.index("j", pages=8191, reltuples=1_000))) == []
+    connection.execute(
+        "CREATE TABLE d (a int, b int, CONSTRAINT d_p FOREIGN KEY (a, b) REFERENCES p) PARTITION BY LIST (a);"
+        "CREATE TABLE d_1 PARTITION OF d FOR VALUES IN (1); CREATE TABLE d_2 PARTITION OF d DEFAULT;"
+        "CREATE INDEX ON d_1 (a); CREATE INDEX ON d_2 (a, b)"
+    )
+    assert ("d_p",) in unchecked(checked(connection, "IDX01"))
+    connection.execute("DROP INDEX d_1_a_idx; CREATE INDEX ON d_1 (a, b)")
+    assert ("d_p",) not in unchecked(checked(connection, "IDX01"))
     busy = given.table("w", updated=10_000, hot_updated=0)
     assert unchecked(checked(connection, "IDX19", busy, given.server(statements=None))) == [("w",)]
+
+
+def test_statements_that_are_not_known_or_not_planned_are_not_checked(connection: Connection) -> None:
+    connection.execute("CREATE TABLE t (a int, b int, c text); CREATE INDEX ON t (b) WHERE c = 'x'")
+    connection.execute("INSERT INTO t SELECT n % 100, n % 100, n FROM generate_series(1, 5000) n; ANALYZE t")
+    asked = given.workload(
+        ("SELECT * FROM t WHERE a = $1 AND b = $2 AND c = $3", 1000, 5.0),
+        ("SELECT * FROM t WHERE a = $1 AND b = $2", 1000, 5.0),
+        ("SELECT * FROM t WHERE c LIKE $1", 1000, 5.0),
+        rows=100_000,
+    )
+    for rule in (rule for rule in all_rules() if rule.code in ("IDX11", "IDX12", "IDX13", "IDX14")):
+        facts = given.server(statements=None)(facts_of(connection))
+        (result,) = rule.check(facts)
+        assert isinstance(result, NotChecked)
+        assert "pg_stat_statements" in result.needs
+        facts = asked(facts_of(connection))
+        (result,) = rule.check(facts)
+        assert isinstance(result, NotChecked)
+        assert (result.needs, [each.name for each in result.objects]) == (
+            "the plan of a statement: plans were not asked for",
+            ["t"],
+        )
 
 
 def test_of_indexes_drawn_at_random_enough_are_kept_to_do_the_work_of_those_told_of(connection: Connection) -> None:

@@ -82,7 +82,7 @@ def audit_revision(url: str, revision: str) -> RevisionAudit:
     options = ANALYSED if revision == PHASE_2 else OURS
     project = Project(Path.cwd(), environment={"DATABASE_URL": url, "DIRECT_DATABASE_URL": url})
     with psycopg.connect(url, autocommit=True) as connection:
-        facts = with_project(read_facts(connection, ReadOptions(ours=True)), project, options)
+        facts = with_project(read_facts(connection, ReadOptions(ours=True, identify=True)), project, options)
         facts = facts.with_answers(tuple(ask(connection, facts, questions_of(rules, facts))))
     audit = examine(facts, rules, AuditOptions(today=dt.datetime.now(dt.UTC).date()))
     versions = {"pgproof": version("pgproof"), "python": platform.python_version()}

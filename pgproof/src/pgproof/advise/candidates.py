@@ -110,9 +110,11 @@ class _Chain:
 
     def serving(self, shape: Shape) -> _Chain | None:
         """Return this index, its order decided further, so that it serves a shape too; None if it cannot."""
-        equal = frozenset().union(*self.blocks)
-        if shape.equal == equal and shape.tail == self.tail[: len(shape.tail)]:
-            return self
+        led = frozenset().union(*self.blocks)
+        for number in range(len(self.tail) + 1):
+            if shape.equal == led and shape.tail == self.tail[number : number + len(shape.tail)]:
+                return self
+            led |= {key.column for key in self.tail[number : number + 1]}
         blocks = _begun_with(self.blocks, shape.equal)
         if blocks is not None and len(shape.tail) == 1 and shape.tail[0] == OrderColumn(shape.tail[0].column):
             blocks = _begun_with(blocks, shape.columns)

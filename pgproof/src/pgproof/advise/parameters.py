@@ -36,6 +36,9 @@ def parameter_sources(text: str, catalog: Catalog, search_path: Sequence[str]) -
     parsed, tree = parse(text, catalog, search_path), syntax_tree(text)
     if parsed is None or tree is None or parsed.kind != "select" or not (parsed.reads_only and parsed.uses):
         return None
+    # A table made by SELECT INTO, and a function of which nobody knows what it does: nextval() is such a one.
+    if tree.find(exp.Into, exp.Anonymous) is not None:
+        return None
     sources: dict[int, ParameterSource] = {
         equality.parameter: ColumnValue(use.table, equality.column)
         for use in parsed.uses

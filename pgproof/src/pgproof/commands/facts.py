@@ -18,7 +18,7 @@ from pgproof.facts.model import Facts
 from pgproof.facts.project.child import Project
 from pgproof.facts.project.gather import ProjectOptions, with_project
 from pgproof.facts.questions import Answer
-from pgproof.facts.read import read_facts
+from pgproof.facts.read import ReadOptions, read_facts
 from pgproof.facts.snapshot import from_json
 from pgproof.facts.source import ServerSource, SnapshotSource, connect, parse_source
 from pgproof.rules.checking import questions_of
@@ -96,7 +96,8 @@ def gather_from(
             return Gathered(facts, time.perf_counter() - started, tuple(_unread(facts)))
         case ServerSource() as server:
             with connect(server) as connection:
-                facts = _with_project(read_facts(connection), options)
+                reading = ReadOptions(identify=options.engine is not None)
+                facts = _with_project(read_facts(connection, reading), options)
                 _refuse_unknown_schemas(facts, options.schema_names)
                 answers = _answers(connection, facts, rules, options, errors, keep_partial=keep_partial)
             warnings = (*_warnings(facts), *_unread(facts))

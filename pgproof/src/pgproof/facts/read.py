@@ -63,10 +63,12 @@ class ReadOptions:
     Attributes:
         statement_timeout: milliseconds a catalog statement may run.
         ours: the server was started by pgproof itself, so server-wide facts say nothing about the project.
+        identify: read which cluster this is, so that an engine can be seen to lead to it.
     """
 
     statement_timeout: int = 30_000
     ours: bool = False
+    identify: bool = False
 
 
 def read_facts(connection: Connection, options: ReadOptions | None = None) -> Facts:
@@ -117,7 +119,7 @@ class _Reader:
         _set_bounds(cursor, self.options.statement_timeout)
         row = self._rows(cursor, "server/database")[0]
         rights = server_state.Rights(**row.pop("rights"))
-        if row.pop("may_identify"):
+        if row.pop("may_identify") and self.options.identify:
             row |= self._rows(cursor, "server/system_identifier")[0]
         database = server_state.Database(**row)
         raw = {name: self._fetched(cursor, f"catalog/{name}") for name in _CATALOG}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pgproof.facts.model import Facts
 from pgproof.rules import given
 from pgproof.rules.finding import Severity
+from pgproof.rules.indexes._stated import analysed
 from pgproof.rules.rule import Example
 
 _P = "CREATE TABLE p (id int PRIMARY KEY);"
@@ -26,6 +28,9 @@ _PARTITIONED_PAIRS = f"""
 _TENANT = """
     CREATE TABLE p (id int PRIMARY KEY, tenant int, UNIQUE (tenant, id));
     CREATE TABLE c (tenant int, p_id int, FOREIGN KEY (tenant, p_id) REFERENCES p (tenant, id));
+"""
+_TWO_PARENTS = f"""
+    {_P} CREATE TABLE q (id int PRIMARY KEY); CREATE TABLE c (p_id int REFERENCES p REFERENCES q ON UPDATE CASCADE);
 """
 _INVALID = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'i'::regclass;"
 
@@ -69,6 +74,12 @@ def _sized(rows: int) -> given.Given:
 def _counting(days: int) -> given.Given:
     began = datetime(2026, 1, 1, tzinfo=UTC)
     return given.database(statistics_since=began, taken_at=began + timedelta(days=days))
+
+
+def _uncounted(name: str) -> given.Given:
+    return lambda facts: facts.with_tables(
+        tuple(replace(table, statistics=None) if table.name == name else table for table in facts.catalog.tables)
+    )
 
 
 def _stated(name: str, **fields: Any) -> Example:
@@ -132,8 +143,11 @@ UNCOVERED = (
         says=("Create an index on id.",),
     ),
     Example(
-        "most rows refer to nothing, so the index leaves them out",
-        sql=f"{_C} INSERT INTO c SELECT NULL, n FROM generate_series(1, 100) n; ANALYZE c",
+        "nine rows in ten refer to nothing, so the index leaves them out",
+        sql=f"""
+            {_C} INSERT INTO p VALUES (1); INSERT INTO c SELECT 1; INSERT INTO c SELECT FROM generate_series(1, 9);
+            ANALYZE c;
+        """,
         objects=("p_id",),
         says=("Create an index on p_id where it is not NULL.",),
     ),
@@ -252,19 +266,13 @@ UNCOVERED = (
         "rows of one of two referenced tables are deleted, and one of two keys is declared to change",
         "medium",
         *(_sized(1_000), _counting(35), given.table("q", deleted=1, updated=1)),
-        sql=f"""
-            {_P} CREATE TABLE q (id int PRIMARY KEY);
-            CREATE TABLE c (p_id int REFERENCES p REFERENCES q ON UPDATE CASCADE);
-        """,
+        sql=_TWO_PARENTS,
     ),
     _judged(
         "keys are declared to change, and rows do",
         "medium",
         *(_sized(1_000), _counting(35), given.table("q", updated=1)),
-        sql=f"""
-            {_P} CREATE TABLE q (id int PRIMARY KEY);
-            CREATE TABLE c (p_id int REFERENCES p REFERENCES q ON UPDATE CASCADE);
-        """,
+        sql=_TWO_PARENTS,
     ),
     _judged(
         "keys are declared to change, but no row does",
@@ -278,6 +286,15 @@ UNCOVERED = (
         _sized(1_000),
         _counting(35),
         lambda facts: facts.with_tables(tuple(table for table in facts.catalog.tables if table.name != "p")),
+        sql=f"{_C} CREATE INDEX ON c (a, p_id)",
+    ),
+    _judged(
+        "nothing was counted of the referenced table",
+        "medium",
+        _sized(1_000),
+        _counting(35),
+        _uncounted("p"),
+        says=("of c. Create",),
     ),
 )
 COVERED = (
@@ -341,6 +358,24 @@ COVERED = (
     Example("as many rows per value as are few", sql=f"{_PAIRS} CREATE INDEX ON c (a); {_rows(100)}"),
     Example("how many rows there are per value is not known yet", sql=f"{_PAIRS} CREATE INDEX ON c (a)"),
     Example("an index on what a key compares beside its period", sql=_period("CREATE INDEX ON c (id, at);")),
+    Example(
+        "an index on what a key compares beside its period, with many rows per value",
+        sql=_period("""
+            CREATE INDEX ON c (id); INSERT INTO p VALUES ('[1,2)', '[2026-01-01,2027-01-01)');
+            INSERT INTO c SELECT id, at FROM p, generate_series(1, 300); ANALYZE c;
+        """),
+        given=(analysed("c", "id", n_distinct=1.0),),
+        renamed=False,
+    ),
+    Example(
+        "two of three columns, of many rows per value each, are unique together",
+        sql="""
+            CREATE TABLE p (a int, b int, c int, PRIMARY KEY (a, b, c));
+            CREATE TABLE c (a int, b int, c int, UNIQUE (a, b), FOREIGN KEY (a, b, c) REFERENCES p);
+            INSERT INTO p SELECT a, b, 1 FROM generate_series(1, 110) a, generate_series(1, 110) b;
+            INSERT INTO c SELECT * FROM p; ANALYZE c;
+        """,
+    ),
     Example(
         "a predicate that could not be read",
         sql=f"{_C} CREATE INDEX i ON c (p_id) WHERE a > 0",

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pgproof.facts.catalog import QUARANTINE_SCHEMA, Catalog, Column, Constraint, Index, IndexKey, Table
 from pgproof.facts.model import Facts
+from pgproof.facts.questions import Answer, Counts, Question
+from pgproof.facts.table_statistics import ColumnStatistics, TableStatistics
 from pgproof.remedy.constraints import DropConstraint
 from pgproof.remedy.indexes import CreateIndex, DropIndex
 from pgproof.remedy.names import literal, object_name, quoted
 from pgproof.remedy.operation import Operation
-from pgproof.rules.finding import Evidence, Remedy
+from pgproof.rules.finding import Evidence, ObjectRef, Remedy, index_ref
 from pgproof.rules.indexes._sql_text import columns_required
 
 MOSTLY_NULL = 0.9
@@ -64,6 +66,27 @@ def has_own_collation(column: Column, key: IndexKey) -> bool:
         # Other types have a collation of their own, or none, and an index follows it unless told otherwise.
         return key.collation is None or column.collation in (None, key.collation)
     return key.collation == (column.collation or "default")
+
+
+def mostly_null(statistics: ColumnStatistics) -> bool:
+    """Tell whether so many rows have NULL in a column that an index does better without them."""
+    # The server keeps the share as a real, of six digits.
+    return round(statistics.null_fraction, 6) >= MOSTLY_NULL
+
+
+def referenced_table(catalog: Catalog, key: Constraint) -> Table | None:
+    """Return the table that a foreign key refers to; None where the role cannot see it."""
+    return catalog.table(key.referenced) if key.referenced is not None else None
+
+
+def index_refs(table: Table, *indexes: Index | None) -> tuple[ObjectRef, ...]:
+    """Return the references to those of some indexes that there are."""
+    return tuple(index_ref(table, index) for index in indexes if index is not None)
+
+
+def takes(index: Index) -> str:
+    """Return a sentence about the size of an index, after a space; nothing where it could not be read."""
+    return f" It takes {size(index.bytes)}." if index.bytes is not None else ""
 
 
 def never_null(table: Table, name: str) -> bool:
@@ -184,6 +207,34 @@ def without_key(index: Index, columns: Collection[str]) -> Index:
     return replace(index, keys=tuple(key for key in index.keys if key.column not in columns))
 
 
+def stored(catalog: Catalog, table: Table, index: Index) -> Iterator[tuple[Table, Index]]:
+    """Yield an index where it is stored: itself, or its parts on partitions."""
+    if table.kind != "partitioned table":
+        yield table, index
+    for partition in catalog.partitions(table):
+        for part in partition.indexes:
+            if part.parent == index.oid:
+                yield from stored(catalog, partition, part)
+
+
+def scans_of(catalog: Catalog, table: Table, index: Index) -> int:
+    """Return how often an index was scanned, its parts on partitions included."""
+    return sum(part.scans or 0 for _, part in stored(catalog, table, index))
+
+
+def answered(facts: Facts, questions: Iterable[Question]) -> Iterator[tuple[Answer, Counts]]:
+    """Yield the counts of those of some questions that were asked and not refused, each with its answer."""
+    for question in questions:
+        answer = facts.answer(question)
+        if answer is not None and answer.counts is not None:
+            yield answer, answer.counts
+
+
+def counters(table: Table) -> TableStatistics:
+    """Return what the server counted of a table; zeros where it counted nothing, as of a view."""
+    return table.statistics or TableStatistics(*(0,) * 12, None, None, 0, 0)
+
+
 def counted_since(facts: Facts) -> datetime | None:
     """Return since when the counters of tables and indexes have surely been counting; None if nobody knows.
 
@@ -193,6 +244,18 @@ def counted_since(facts: Facts) -> datetime | None:
     if facts.database.statistics_since is not None:
         return facts.database.statistics_since
     return facts.server.activity.checkpoints_since if facts.server.activity else None
+
+
+def scans_unknown(facts: Facts) -> str | None:
+    """Return what is needed to call an index unused that was not scanned; None where the counters say so."""
+    if facts.database.in_recovery:
+        return "the primary server's counters: this is a standby, which counts its own scans alone"
+    tracking = facts.server.setting("track_counts")
+    if tracking is not None and tracking.value == "off":
+        return "track_counts = on: the server counts nothing"
+    if counted_for(facts) < A_MONTH:
+        return f"statistics that have counted for {A_MONTH.days} days"
+    return None
 
 
 def counted_for(facts: Facts) -> timedelta:

@@ -9,55 +9,34 @@ from pgproof.facts.catalog import Catalog, Index, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.once import once
 from pgproof.rules.indexes._covering import redundancies
-from pgproof.rules.indexes._shared import A_MONTH, counted_for, indexed_tables, leading_columns
+from pgproof.rules.indexes._shared import counters, indexed_tables, leading_columns, scans_unknown, stored
+from pgproof.rules.indexes._unprovable import indexes_kept_out
 
 WORTH_BYTES = 1024 * 1024
 """Below it the planner reads a table of the same size as fast without any index, so no scan says nothing yet."""
 
 
 @dataclass(frozen=True)
-class Usage:
-    """An index with all its parts on partitions.
+class Unused:
+    """An index that was not scanned once, with all its parts on partitions.
 
     Attributes:
-        scans: None where any part's are unknown.
-        bytes: None where any part's are unknown.
-        used_table: its rows have been read or written since the counters began.
-        written: rows that were inserted or updated since then.
+        bytes: that it takes.
+        written: rows that were inserted or updated since the counters began.
     """
 
-    scans: int | None
-    bytes: int | None
-    used_table: bool
+    table: Table
+    index: Index
+    bytes: int
     written: int
 
 
-def usage(catalog: Catalog, table: Table, index: Index) -> Usage:
-    """Return how an index was used, its parts on partitions included."""
-    if table.kind != "partitioned table":
-        counted = table.statistics
-        return Usage(index.scans, index.bytes, _is_used(table), counted.inserted + counted.updated if counted else 0)
-    parts = [
-        usage(catalog, partition, part)
-        for partition in catalog.partitions(table)
-        for part in partition.indexes
-        if part.parent == index.oid
-    ]
-    scans = [part.scans for part in parts]
-    sizes = [part.bytes for part in parts]
-    return Usage(
-        None if None in scans else sum(each for each in scans if each is not None),
-        None if None in sizes else sum(each for each in sizes if each is not None),
-        any(part.used_table for part in parts),
-        sum(part.written for part in parts),
-    )
-
-
-def unused_indexes(facts: Facts) -> Iterator[tuple[Table, Index, Usage]]:
-    """Yield the indexes that were not scanned once, however long the counters have counted, largest first by table.
+def unused_indexes(facts: Facts) -> Iterator[Unused]:
+    """Yield the indexes that were not scanned once, however long the counters have counted.
 
     Left out: what enforces a rule or identifies rows, what is the last to serve a foreign key, what takes over from an
-    index that is reported as redundant, what is too small to be read, and the indexes of a table nobody touches.
+    index that is reported as redundant, what is too small to be read, the indexes of a table nobody touches, and what
+    statements would use if they named the value of its predicate, which another rule tells them.
     """
     found = redundancies(facts.catalog)
     redundant = {each.index.oid for each in found}
@@ -69,21 +48,33 @@ def unused_indexes(facts: Facts) -> Iterator[tuple[Table, Index, Usage]]:
                 continue
             if index.oid in redundant or index.oid in needed or index.clustered:
                 continue
-            used = usage(facts.catalog, table, index)
-            if used.scans != 0 or used.bytes is None or used.bytes < WORTH_BYTES or not used.used_table:
+            unused = _unused(facts.catalog, table, index)
+            if unused is None or _is_last_support(table, index, going):
                 continue
-            if _is_last_support(table, index, going):
+            if index.partial and index.oid in indexes_kept_out(facts):
                 continue
             going.add(index.oid)
-            yield table, index, used
+            yield unused
+
+
+def _unused(catalog: Catalog, table: Table, index: Index) -> Unused | None:
+    """Return an index if nothing has read it although its table is in use; None also where that is unknown."""
+    parts = tuple(stored(catalog, table, index))
+    sizes = [part.bytes for _, part in parts if part.bytes is not None]
+    if any(part.scans != 0 for _, part in parts) or len(sizes) < len(parts) or sum(sizes) < WORTH_BYTES:
+        return None
+    if not any(_is_used(each) for each, _ in parts):
+        return None
+    written = sum(counters(each).inserted + counters(each).updated for each, _ in parts)
+    return Unused(table, index, sum(sizes), written)
 
 
 @once
 def reported_elsewhere(facts: Facts) -> frozenset[int]:
     """Return the oids of indexes that are reported as redundant or unused, of which no other rule speaks."""
     oids = {each.index.oid for each in redundancies(facts.catalog)}
-    if counted_for(facts) >= A_MONTH and not facts.database.in_recovery:
-        oids |= {index.oid for _, index, _ in unused_indexes(facts)}
+    if scans_unknown(facts) is None:
+        oids |= {each.index.oid for each in unused_indexes(facts)}
     return frozenset(oids)
 
 
@@ -112,7 +103,5 @@ def _is_last_support(table: Table, index: Index, going: set[int]) -> bool:
 
 def _is_used(table: Table) -> bool:
     """Tell whether rows were read or written; a sequential scan alone may be that of an index build."""
-    counted = table.statistics
-    return counted is not None and (
-        counted.sequential_rows_read + counted.index_scans + counted.inserted + counted.updated + counted.deleted > 0
-    )
+    counted = counters(table)
+    return counted.sequential_rows_read + counted.index_scans + counted.inserted + counted.updated + counted.deleted > 0

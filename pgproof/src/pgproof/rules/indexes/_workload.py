@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol, TypeVar
 
-from pgproof.advise.deparsed import fixed_values
+from pgproof.advise.deparsed import columns_in, filter_columns, fixed_values
 from pgproof.advise.statements import OrderColumn, TableUse
-from pgproof.advise.workload import WorkloadStatement
+from pgproof.advise.workload import WorkloadStatement, read_workload
 from pgproof.facts.catalog import Catalog, Index, QualifiedName, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import PlanNode, PlanOf
@@ -25,11 +26,31 @@ MUCH, LITTLE = 0.1, 0.01
 LISTED = 10
 """Elements that the planner expects in an array it does not know (src/backend/utils/adt/selfuncs.c)."""
 
-NO_STATEMENTS = NotChecked("pg_stat_statements, created in the database, and the right to read it (pg_monitor)")
-
 _PARAMETER = re.compile(r"(?<![\w$])\$(\d+)")
 _GENERIC_PLAN = 160000  # server_version_num from which EXPLAIN has the option
 _LONGEST = 200
+
+
+class OfStatement(Protocol):
+    """What a rule has seen in one statement."""
+
+    @property
+    def statement(self) -> WorkloadStatement:
+        """The statement."""
+
+
+Seen = TypeVar("Seen", bound=OfStatement)
+
+
+def unrecorded(facts: Facts) -> Iterator[NotChecked]:
+    """Yield that no statements are known, if that is so."""
+    if facts.server.statements is None:
+        yield NotChecked("pg_stat_statements, created in the database, and the right to read it (pg_monitor)")
+
+
+def frequent(facts: Facts) -> Iterator[WorkloadStatement]:
+    """Yield the recorded statements that the application itself runs, as their number shows."""
+    return (each for each in read_workload(facts) if each.statement.calls >= FEWEST_CALLS)
 
 
 def large_table(catalog: Catalog, name: QualifiedName) -> Table | None:
@@ -138,11 +159,23 @@ def _numbered(text: str) -> str:
     return head + "".join(f"${number}{part}" for number, part in enumerate(rest, 1))
 
 
-def refused(facts: Facts, statement: str, table: Table) -> NotChecked:
-    """Return that a statement has no plan, and why; about the table it reads."""
+def plan_of(facts: Facts, statement: str, table: Table) -> PlanNode | NotChecked:
+    """Return the generic plan of a statement, or why there is none; about the table it reads."""
     answer = facts.answer(PlanOf(statement))
+    if answer is not None and answer.plan is not None:
+        return answer.plan
     reason = answer.refused if answer is not None else None
     return NotChecked(f"the plan of a statement: {reason or 'plans were not asked for'}", (table_ref(table),))
+
+
+def narrowed_by(node: PlanNode, table: Table) -> frozenset[str]:
+    """Return the columns by which a node leaves out rows as an index of plain columns could."""
+    return filter_columns(node.filter, table) if node.filter is not None else frozenset()
+
+
+def tested_by(node: PlanNode) -> frozenset[str]:
+    """Return all columns that a node tests rows by."""
+    return columns_in(node.filter) if node.filter is not None else frozenset()
 
 
 def explained(facts: Facts, statement: str, result: str) -> Evidence:
@@ -169,24 +202,28 @@ def statement_ref(statement: Statement) -> ObjectRef:
     return ObjectRef("statement", None, str(statement.query_id))
 
 
-def most_time_first(statements: Iterable[WorkloadStatement]) -> tuple[WorkloadStatement, ...]:
-    """Return statements each once, by the time they took."""
-    by_text = {each.statement.query: each for each in statements}
-    return tuple(sorted(by_text.values(), key=lambda each: (-each.statement.total_ms, each.statement.query)))
+def most_time_first(seen: Iterable[Seen]) -> tuple[Seen, ...]:
+    """Return what was seen in statements, each statement once, by the time it took."""
+    by_text = {each.statement.statement.query: each for each in seen}
+    return tuple(by_text[text] for text in sorted(by_text, key=lambda text: (-_time(by_text[text]), text)))
 
 
-def time_taken(statements: Iterable[WorkloadStatement]) -> str:
+def _time(seen: OfStatement) -> float:
+    return seen.statement.statement.total_ms
+
+
+def time_taken(seen: Iterable[OfStatement]) -> str:
     """Return how often statements ran and how long, in words that begin a sentence."""
-    each = tuple(statements)
-    calls = sum(one.statement.calls for one in each)
-    seconds = sum(one.statement.total_ms for one in each) / 1000
-    share = sum(one.share for one in each)
+    statements = tuple(each.statement for each in seen)
+    calls = sum(one.statement.calls for one in statements)
+    seconds = sum(one.statement.total_ms for one in statements) / 1000
+    share = sum(one.share for one in statements)
     return f"{calls:,} calls took {seconds:,.1f} s, {share:.1%} of the time of all recorded statements"
 
 
-def by_share(severity: Severity, statements: Iterable[WorkloadStatement]) -> Severity:
+def by_share(severity: Severity, seen: Iterable[OfStatement]) -> Severity:
     """Return the severity of what costs statements time: worse where they take much of it, milder where little."""
-    share = sum(each.share for each in statements)
+    share = sum(each.statement.share for each in seen)
     if share >= MUCH:
         return raised(severity)
     return lowered(severity) if share < LITTLE else severity

@@ -54,19 +54,23 @@ _ENTRY_HEADER_WITH_NULLS = 12
 _ALIGNMENT = 8
 _ALIGNMENTS = {"c": 1, "s": 2, "i": 4, "d": 8}
 _FILLFACTOR = 90
+_VARYING = -1
+"""pg_type.typlen of what has no fixed size."""
 
 
 def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield each B-tree index most of which is empty."""
     for table in indexed_tables(facts.catalog):
         for index in table.indexes:
-            if index.method != "btree" or not index.usable or index.pages * _PAGE < LARGE_BYTES:
+            if index.method != "btree" or not index.usable:
                 continue
-            if index.reltuples < 1 or None in index.columns or (index.partial and _width_varies(table, index)):
+            if index.reltuples < 0 or None in index.columns or (index.partial and _width_varies(table, index)):
                 continue
             needed = _pages_needed(table, index)
             if needed is None:
-                yield NotChecked("column statistics (ANALYZE, and the right to see them)", (index_ref(table, index),))
+                if index.pages * _PAGE >= LARGE_BYTES:
+                    needs = "column statistics (ANALYZE, and the right to see them)"
+                    yield NotChecked(needs, (index_ref(table, index),))
             elif index.pages >= CLEAR * needed and (index.pages - needed) * _PAGE >= LARGE_BYTES:
                 yield _finding(table, index, needed)
 
@@ -88,9 +92,13 @@ def _pages_needed(table: Table, index: Index) -> int | None:
 
 
 def _width(column: Column) -> int | None:
-    if column.bytes > 0:
-        return column.bytes
-    return column.statistics.average_bytes if column.statistics else None
+    if _varies(column):
+        return column.statistics.average_bytes if column.statistics else None
+    return column.bytes
+
+
+def _varies(column: Column) -> bool:
+    return column.bytes == _VARYING
 
 
 def _padding(count: int, alignment: int) -> int:
@@ -106,11 +114,12 @@ def _fillfactor(index: Index) -> int:
 
 
 def _width_varies(table: Table, index: Index) -> bool:
-    return any(column.bytes < 0 for column in _columns(table, index))
+    return any(_varies(column) for column in _columns(table, index))
 
 
 def _columns(table: Table, index: Index) -> list[Column]:
-    return [table.column(name) for name in (*index.columns, *index.include) if name is not None]
+    columns: dict[str | None, Column] = {column.name: column for column in table.columns}
+    return [columns[name] for name in (*index.columns, *index.include)]
 
 
 def _finding(table: Table, index: Index, needed: int) -> Finding:
@@ -141,7 +150,13 @@ def _remedy(table: Table, index: Index) -> Remedy:
 
 
 def _case(
-    name: str, pages: int, entries: int, index: str = "CREATE INDEX i ON t (a)", *, analyze: str = "ANALYZE t;"
+    name: str,
+    pages: int,
+    entries: int,
+    index: str = "CREATE INDEX i ON t (a)",
+    *,
+    analyze: str = "ANALYZE t;",
+    says: tuple[str, ...] = (),
 ) -> Example:
     return Example(
         name,
@@ -152,6 +167,7 @@ def _case(
             UPDATE pg_class SET relpages = {pages}, reltuples = {entries} WHERE oid = 'i'::regclass;
         """,
         objects=("i",),
+        says=says,
     )
 
 
@@ -159,8 +175,9 @@ _FILLING = 3_004_786
 """Integers, NOT NULL, that need 8192 pages: 8 + 4 + 4 bytes and 4 for the pointer, in 8152 * 0.9 bytes of a page."""
 
 BAD = (
-    _case("twice the pages, and 64 MB more", 2 * 8192, _FILLING),
+    _case("twice the pages, and 64 MB more", 2 * 8192, _FILLING, says=("REINDEX INDEX CONCURRENTLY",)),
     _case("few entries are left of many", 8192 + 2, 20),
+    _case("none are left, and 64 MB are free", 8192 + 1, 0),
     _case("values of varying width", 8192 * 3, _FILLING, "CREATE INDEX i ON t (b)"),
     _case("entries with room for NULLs are wider", 23_000, _FILLING, "CREATE INDEX i ON t (c)"),
     _case("columns that are carried along take room", 23_000, _FILLING, "CREATE INDEX i ON t (a) INCLUDE (b)"),
@@ -171,6 +188,7 @@ BAD = (
         3 * 8192,
         _FILLING,
         "ALTER TABLE t ADD CONSTRAINT i EXCLUDE USING btree (a WITH =)",
+        says=("cannot be rebuilt concurrently",),
     ),
     _case(
         "a page is filled less by choice",

@@ -26,7 +26,7 @@ from pgproof.facts.catalog import Index, Table
 from pgproof.facts.model import Facts
 from pgproof.rules.finding import Finding, NotChecked, Remedy, index_ref
 from pgproof.rules.indexes._covering import covers
-from pgproof.rules.indexes._shared import Names, definitions, replacing, without_key
+from pgproof.rules.indexes._shared import Names, definitions, index_refs, replacing, without_key
 from pgproof.rules.indexes._sql_text import columns_fixed
 from pgproof.rules.indexes._unused import remaining_indexes
 from pgproof.rules.rule import Example, Metadata
@@ -56,7 +56,7 @@ def _finding(facts: Facts, names: Names, table: Table, index: Index, shorter: In
         remedy = replacing(facts.catalog, names, table, index, shorter, other, f"without {listed}")
     return METADATA.finding(
         objects=(index_ref(table, index),),
-        related=(index_ref(table, other),) if other is not None else (),
+        related=index_refs(table, other),
         message=f"index {index.name} of {table.qualified_name} has {listed} for a key, which its predicate fixes",
         consequence=f"Every entry has the same {listed}, which narrows no lookup and sorts nothing.",
         evidence=(definitions(table, index),),

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from math import prod
 
 from pgproof.advise.statements import TableUse
-from pgproof.advise.workload import WorkloadStatement, read_workload
+from pgproof.advise.workload import WorkloadStatement
 from pgproof.facts.catalog import Catalog, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import PlanOf, Question
@@ -37,18 +37,20 @@ from pgproof.remedy.indexes import CreateStatistics
 from pgproof.remedy.names import literal, object_name
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, table_ref
+from pgproof.rules.indexes._stated import analysed
 from pgproof.rules.indexes._workload import (
-    FEWEST_CALLS,
-    NO_STATEMENTS,
     distinct_values,
     explained,
+    frequent,
     large_table,
+    plan_of,
     planned,
-    refused,
     rows_of,
     shortened,
     statement_ref,
+    unrecorded,
 )
+from pgproof.rules.indexes._workload_examples import HAZARD
 from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(
@@ -64,10 +66,12 @@ MISJUDGED = 10
 
 @dataclass(frozen=True)
 class _Case:
-    """A statement that compares several columns of a table.
+    """A statement that returns more rows than independent columns could have in common.
 
     Attributes:
         columns: that equal one value each, in the table's order.
+        shares: of the rows, of each column's most common value.
+        most: rows that these values would have in common if the columns were independent.
         rows: that a call returned or changed on average.
         planned: the statement whose plan tells what the planner expects.
     """
@@ -75,34 +79,29 @@ class _Case:
     statement: WorkloadStatement
     table: Table
     columns: tuple[str, ...]
+    shares: tuple[float, ...]
+    most: float
     rows: float
     planned: str
 
 
 def questions(facts: Facts) -> Iterator[Question]:
     """Ask what the planner expects of each statement that returns more than independent columns could yield."""
-    for case in _cases(facts):
-        if (_most_if_independent(facts.catalog, case) or 0) * MISJUDGED <= case.rows:
-            yield PlanOf(case.planned)
+    return (PlanOf(case.planned) for case in _cases(facts) if isinstance(case, _Case))
 
 
 def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield each set of columns that statements show to depend on each other."""
-    if facts.server.statements is None:
-        yield NO_STATEMENTS
+    yield from unrecorded(facts)
     shown: dict[tuple[int, tuple[str, ...]], list[tuple[_Case, float]]] = defaultdict(list)
     not_checked: dict[NotChecked, None] = {}
     for case in _cases(facts):
-        most = _most_if_independent(facts.catalog, case)
-        if most is None:
-            needs = "column statistics (ANALYZE, and the right to see them)"
-            not_checked[NotChecked(needs, (table_ref(case.table, *case.columns),))] = None
+        if isinstance(case, NotChecked):
+            not_checked[case] = None
             continue
-        if most * MISJUDGED > case.rows:
-            continue
-        plan = facts.plan(PlanOf(case.planned))
-        if plan is None:
-            not_checked[refused(facts, case.planned, case.table)] = None
+        plan = plan_of(facts, case.planned, case.table)
+        if isinstance(plan, NotChecked):
+            not_checked[plan] = None
         elif plan.rows * MISJUDGED <= case.rows:
             shown[case.table.oid, case.columns].append((case, plan.rows))
     yield from not_checked
@@ -110,19 +109,32 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
         yield _finding(facts, *max(cases, key=lambda each: each[0].rows / each[1]))
 
 
-def _cases(facts: Facts) -> Iterator[_Case]:
-    for each in read_workload(facts):
-        if each.statement.calls < FEWEST_CALLS or not each.parsed.plain:
+def _cases(facts: Facts) -> Iterator[_Case | NotChecked]:
+    for each in frequent(facts):
+        if not each.parsed.plain:
             # Of any other statement the rows that come out are not those that its conditions choose.
             continue
         (use,) = each.parsed.uses
         table = large_table(facts.catalog, use.table)
-        if table is None or table.kind == "partitioned table" or facts.catalog.partitions(table):
+        if table is None or facts.catalog.partitions(table):
             # The statistics of one column may be of the table alone and its rows of all that inherit from it.
             continue
         columns = _compared(table, use)
         if len(columns) > 1 and not _has_statistics(table, columns) and not table.is_unique(columns):
-            yield _Case(each, table, columns, each.statement.rows / each.statement.calls, planned(each, use))
+            yield from _misjudged(facts.catalog, each, table, columns, planned(each, use))
+
+
+def _misjudged(
+    catalog: Catalog, each: WorkloadStatement, table: Table, columns: tuple[str, ...], text: str
+) -> Iterator[_Case | NotChecked]:
+    shares = _largest_shares(catalog, table, columns)
+    if shares is None:
+        needs = "column statistics (ANALYZE, and the right to see them)"
+        yield NotChecked(needs, (table_ref(table, *columns),))
+        return
+    most, rows = rows_of(catalog, table) * prod(shares), each.statement.rows / each.statement.calls
+    if most * MISJUDGED <= rows:
+        yield _Case(each, table, columns, shares, most, rows, text)
 
 
 def _compared(table: Table, use: TableUse) -> tuple[str, ...]:
@@ -137,34 +149,26 @@ def _has_statistics(table: Table, columns: tuple[str, ...]) -> bool:
     return any(len(set(each.columns) & set(columns)) > 1 and "f" in each.kinds for each in table.extended_statistics)
 
 
-def _most_if_independent(catalog: Catalog, case: _Case) -> float | None:
-    """Return the rows that the most common value of each column would have in common; None where that is unknown."""
-    shares = _largest_shares(catalog, case)
-    return (
-        None if None in shares else rows_of(catalog, case.table) * prod(share for share in shares if share is not None)
-    )
-
-
-def _largest_shares(catalog: Catalog, case: _Case) -> tuple[float | None, ...]:
-    """Return the share of the rows of each column's most common value; None where it was never analysed."""
-    found: list[float | None] = []
-    for name in case.columns:
-        statistics = case.table.column(name).statistics
-        evenly = 1 / distinct_values(catalog, case.table, name)
-        found.append(max((*statistics.common_frequencies[:1], evenly)) if statistics is not None else None)
+def _largest_shares(catalog: Catalog, table: Table, columns: tuple[str, ...]) -> tuple[float, ...] | None:
+    """Return the share of the rows of each column's most common value; None where one was never analysed."""
+    found: list[float] = []
+    for name in columns:
+        statistics = table.column(name).statistics
+        if statistics is None:
+            return None
+        found.append(max((*statistics.common_frequencies[:1], 1 / distinct_values(catalog, table, name))))
     return tuple(found)
 
 
 def _finding(facts: Facts, case: _Case, expected: float) -> Finding:
     table, listed = case.table, ", ".join(case.columns)
     statement = case.statement.statement
-    most = _most_if_independent(facts.catalog, case) or 0.0
     return METADATA.finding(
         objects=(table_ref(table, *case.columns),),
         related=(statement_ref(statement),),
         message=f"({listed}) of {table.qualified_name} depend on each other, which the planner does not know",
         consequence=f"It expects {expected:,.0f} rows where {statement.calls:,} calls had {case.rows:,.0f} on average; "
-        f"independent columns would have {most:,.0f} at most.",
+        f"independent columns would have {case.most:,.0f} at most.",
         confidence="plan",
         evidence=(
             explained(facts, case.planned, f"{expected:,.0f} rows expected"),
@@ -178,8 +182,7 @@ def _finding(facts: Facts, case: _Case, expected: float) -> Finding:
                 "SELECT attname, n_distinct, most_common_freqs FROM pg_stats"
                 f" WHERE schemaname = {literal(table.schema)} AND tablename = {literal(table.name)}"
                 f" AND attname IN ({', '.join(literal(name) for name in case.columns)})",
-                "largest shares: "
-                + ", ".join(f"{share:.4f}" for share in _largest_shares(facts.catalog, case) if share),
+                f"largest shares: {', '.join(f'{share:.4f}' for share in case.shares)}",
             ),
         ),
         remedy=Remedy(
@@ -196,13 +199,19 @@ _T = """
 
 
 def _case(
-    name: str, *statements: str, more: str = "ANALYZE t", rows: int = 20, calls: int = 100, columns: str = ""
+    name: str,
+    *statements: str,
+    more: str = "ANALYZE t",
+    rows: float = 20,
+    calls: int = 100,
+    columns: str = "",
+    stated: tuple[given.Given, ...] = (),
 ) -> Example:
     """Return an example of a table where the zip decides the town, and statements with so many rows a call."""
     return Example(
         name,
         sql=f"{_T} {more}",
-        given=(given.workload(*((statement, calls, 5.0) for statement in statements), rows=rows * calls),),
+        given=(given.workload(*((statement, calls, 5.0) for statement in statements), rows=int(rows * calls)), *stated),
         objects=("t", *columns.split()),
         renamed=False,
     )
@@ -211,6 +220,15 @@ def _case(
 _ASKED = "SELECT * FROM t WHERE town = $1 AND zip = $2"
 BAD = (
     _case("a zip and its town", _ASKED, columns="town zip"),
+    _case("a statement that ran ten times", _ASKED, calls=10, columns="town zip"),
+    _case("ten times as many rows as expected", _ASKED, rows=10, columns="town zip"),
+    _case(
+        "ten times as many rows as independent columns could have at most",
+        _ASKED,
+        rows=937.5,
+        columns="town zip",
+        stated=tuple(analysed("t", name, common_frequencies=(0.125,)) for name in ("town", "zip")),
+    ),
     _case(
         "whichever statements ask for it",
         "SELECT id, note AS n FROM t WHERE zip = $2 AND town = $1 AND id > $3",
@@ -228,10 +246,21 @@ BAD = (
 )
 GOOD = (
     _case("as many rows as expected", _ASKED, rows=1),
+    _case("fewer than ten times the one row that a plan expects at least", _ASKED, rows=9),
     _case(
         "statistics that say it",
         _ASKED,
         more="CREATE STATISTICS s (dependencies) ON town, zip FROM t; ANALYZE t",
+    ),
+    _case(
+        "statistics that were declared and wait for ANALYZE",
+        _ASKED,
+        more="ANALYZE t; CREATE STATISTICS s (dependencies) ON town, zip FROM t",
+    ),
+    _case(
+        "a statement that nobody may plan",
+        "SELECT * FROM t WHERE town = $1 AND zip = $2 AND probe(id)",
+        more=f"{HAZARD}; ANALYZE t",
     ),
     _case("independent columns, one row for each pair", "SELECT * FROM t WHERE a = $1 AND b = $2", rows=1),
     _case("one column alone", "SELECT * FROM t WHERE zip = $1", rows=500),

@@ -34,7 +34,17 @@ from pgproof.remedy.indexes import CreateIndex
 from pgproof.remedy.names import literal, quoted
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, Severity, constraint_ref, table_ref
 from pgproof.rules.indexes._foreign_key_examples import COVERED, UNCOVERED
-from pgproof.rules.indexes._shared import A_MONTH, MOSTLY_NULL, Names, counted_for, counted_since, leading_columns
+from pgproof.rules.indexes._shared import (
+    A_MONTH,
+    Names,
+    counted_for,
+    counted_since,
+    counters,
+    leading_columns,
+    mostly_null,
+    referenced_table,
+)
+from pgproof.rules.indexes._workload import distinct_values, rows_of
 from pgproof.rules.rule import Metadata
 from pgproof.rules.severity import by_size, lowered
 
@@ -85,7 +95,7 @@ def _serves(catalog: Catalog, table: Table, index: Index, key: Constraint) -> bo
     leading = leading_columns(table, index, columns)
     if set(leading) == set(columns) or _are_unique(catalog, table, key, leading):
         return True
-    return _any([_has_few_rows_per_value(table, column) for column in leading])
+    return _any([_has_few_rows_per_value(catalog, table, column) for column in leading])
 
 
 def _any(answers: list[bool | None]) -> bool | None:
@@ -103,19 +113,17 @@ def _looked_up(key: Constraint) -> tuple[str, ...]:
 
 def _are_unique(catalog: Catalog, table: Table, key: Constraint, leading: tuple[str, ...]) -> bool:
     """Tell whether some columns are unique on either side: then the rest of the key narrows nothing down."""
-    referenced = catalog.table(key.referenced or 0)
+    referenced = referenced_table(catalog, key)
     pairs = dict(zip(key.columns, key.referenced_columns, strict=True))
     return table.is_unique(leading) or (
         referenced is not None and referenced.is_unique(tuple(pairs[column] for column in leading))
     )
 
 
-def _has_few_rows_per_value(table: Table, column: str) -> bool | None:
-    statistics, rows = table.column(column).statistics, table.estimated_rows or 0
-    if statistics is None:
+def _has_few_rows_per_value(catalog: Catalog, table: Table, column: str) -> bool | None:
+    if table.column(column).statistics is None:
         return None
-    distinct = statistics.n_distinct if statistics.n_distinct > 0 else -statistics.n_distinct * rows
-    return rows <= distinct * FEW_ROWS_PER_VALUE
+    return rows_of(catalog, table) <= distinct_values(catalog, table, column) * FEW_ROWS_PER_VALUE
 
 
 def _served_together(keys: list[Constraint]) -> list[list[Constraint]]:
@@ -141,7 +149,8 @@ def _columns(table: Table, keys: list[Constraint]) -> tuple[str, ...]:
 def _finding(facts: Facts, names: Names, table: Table, keys: list[Constraint]) -> Finding:
     columns = _columns(table, keys)
     listed = ", ".join(columns)
-    parents = [parent for key in keys if (parent := facts.catalog.table(key.referenced or 0)) is not None]
+    parents = [parent for key in keys if (parent := referenced_table(facts.catalog, key)) is not None]
+    known = [parent for parent in parents if parent.statistics is not None]
     rows = table.estimated_rows
     reads = f"all {rows} rows" if rows else "every row"
     return METADATA.finding(
@@ -149,8 +158,8 @@ def _finding(facts: Facts, names: Names, table: Table, keys: list[Constraint]) -
         related=tuple(table_ref(parent) for parent in dict.fromkeys(parents)),
         message=f"no index finds the rows of {table.qualified_name} by ({listed}), the columns of "
         f"{' and '.join(key.name for key in keys)}",
-        consequence=f"Each deletion of a referenced row reads {reads} of {table.name}.{_deletions(facts, parents)}",
-        severity=_severity(facts, table, keys, parents),
+        consequence=f"Each deletion of a referenced row reads {reads} of {table.name}.{_deletions(facts, known)}",
+        severity=_severity(facts, table, keys, known),
         evidence=(
             Evidence(
                 "catalog",
@@ -183,7 +192,7 @@ def _remedy(names: Names, table: Table, columns: tuple[str, ...]) -> Remedy:
 def _where(table: Table, columns: tuple[str, ...]) -> str | None:
     """Return the predicate of an index that leaves out what no reference is looked up by."""
     statistics = table.column(columns[0]).statistics
-    if len(columns) > 1 or statistics is None or statistics.null_fraction < MOSTLY_NULL:
+    if len(columns) > 1 or statistics is None or not mostly_null(statistics):
         return None
     return f"{quoted(columns[0])} IS NOT NULL"
 
@@ -209,12 +218,9 @@ def _severity(facts: Facts, table: Table, keys: list[Constraint], parents: list[
 
 def _counted(catalog: Catalog, table: Table) -> tuple[int, int]:
     """Return how many rows of a table and its partitions were deleted and updated."""
-    own = table.statistics
+    own = counters(table)
     parts = [_counted(catalog, part) for part in catalog.partitions(table)]
-    return (
-        (own.deleted if own else 0) + sum(deleted for deleted, _ in parts),
-        (own.updated if own else 0) + sum(updated for _, updated in parts),
-    )
+    return own.deleted + sum(deleted for deleted, _ in parts), own.updated + sum(updated for _, updated in parts)
 
 
 BAD = UNCOVERED

@@ -2,16 +2,17 @@
 
 What it finds:
     An index marked invalid: CREATE or REINDEX INDEX CONCURRENTLY was interrupted, or failed on a duplicate. One that
-    is being built right now looks the same in the catalog; so where a session of this database has been running a
-    statement for a second or longer, where the role cannot see the sessions of others, and on a standby,
-    the rule says that it could not check. A partitioned index is invalid until each partition has its part.
+    is being built, rebuilt or dropped concurrently right now looks the same in pg_index, but the server shows who does
+    it; of such an index, where the role cannot see the builds of others, and on a standby, the rule says that it could
+    not check.
 
 Why it matters:
     Queries read the table without it, while writes may go on maintaining it. A unique rule is not kept for the rows
     that were there before. A migration that is run again with IF NOT EXISTS takes it for done.
 
 Evidence:
-    pg_index.indisvalid, pg_stat_activity, and for a unique index the count of rows that break its rule.
+    pg_index.indisvalid, pg_stat_progress_create_index, pg_locks (REINDEX and DROP INDEX CONCURRENTLY hold SHARE UPDATE
+    EXCLUSIVE on the index), and for a unique index the count of rows that break its rule.
 
 Remedy:
     `REINDEX INDEX CONCURRENTLY`, or drop and create again with `op.create_index(..., postgresql_concurrently=True)`
@@ -19,31 +20,27 @@ Remedy:
     REINDEX left, named ..._ccnew or ..._ccold, is dropped. Duplicates have to go before a unique index can be built.
 
 When to ignore:
-    Its build is in progress: see pg_stat_progress_create_index.
+    A migration that failed on it is about to be run again, and begins by dropping it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from pgproof.facts.catalog import Catalog, Index, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Duplicates, Question
-from pgproof.facts.server_state import Session
 from pgproof.remedy.invalid_indexes import DropInvalidIndex, RebuildInvalidIndex
 from pgproof.remedy.names import literal, quoted
-from pgproof.remedy.operation import Operation
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, counted, index_ref
-from pgproof.rules.indexes._shared import indexed_tables, size
+from pgproof.rules.indexes._shared import answered, indexed_tables, takes
 from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(code="IDX06", slug="invalid-index", severity="medium", needs=("catalog",))
 
-BRIEF = 1.0
-"""Seconds: a build shows its index only after its first transaction, and a statement begun later is another one."""
+_IN_HAND = "the end of the statement that is building, rebuilding or dropping it right now"
 
 _LEFT_BY_REINDEX = re.compile(r"_cc(new|old)\d*")
 """PostgreSQL documentation, REINDEX, Rebuilding Indexes Concurrently."""
@@ -52,20 +49,20 @@ _LEFT_BY_REINDEX = re.compile(r"_cc(new|old)\d*")
 def questions(facts: Facts) -> Iterator[Question]:
     """Ask whether rows break the rule of each invalid unique index."""
     for table, index in _invalid(facts.catalog):
-        question = _duplicates(table, index)
-        if question is not None:
-            yield question
+        yield from _duplicates(table, index)
 
 
 def check(facts: Facts) -> Iterator[Finding | NotChecked]:
-    """Yield each invalid index that nobody can be building."""
-    found = list(_invalid(facts.catalog))
+    """Yield each invalid index that nobody is building."""
     unknown = _cannot_tell(facts)
-    if found and unknown is not None:
-        yield NotChecked(unknown, tuple(index_ref(table, index) for table, index in found))
-        return
-    for table, index in found:
-        yield _of_parts(table, index) if table.kind == "partitioned table" else _finding(facts, table, index)
+    for table, index in _invalid(facts.catalog):
+        needs = _IN_HAND if index.building else unknown
+        if needs is not None:
+            yield NotChecked(needs, (index_ref(table, index),))
+        elif table.kind == "partitioned table":
+            yield _of_parts(facts, table, index)
+        else:
+            yield _finding(facts, table, index)
 
 
 def _invalid(catalog: Catalog) -> Iterator[tuple[Table, Index]]:
@@ -76,73 +73,68 @@ def _invalid(catalog: Catalog) -> Iterator[tuple[Table, Index]]:
 
 
 def _cannot_tell(facts: Facts) -> str | None:
-    """Return what is needed to tell a build in progress from one that failed; None if none can be in progress."""
+    """Return what is needed to tell a build in progress from one that failed; None if the facts tell it."""
     if facts.database.in_recovery:
         return "the primary server, where an index may be being built"
     if not facts.rights.read_all_stats:
         return "pg_read_all_stats, to see whether a session is building the index"
-    pids = [str(session.pid) for session in facts.server.sessions if _may_be_building(session)]
-    if pids:
-        return f"pg_stat_progress_create_index: session {', '.join(pids)} may be building the index right now"
     return None
 
 
-def _may_be_building(session: Session) -> bool:
-    """Tell whether a session's statement is old enough to have made an index that the facts contain."""
-    return session.state == "active" and (session.statement_seconds is None or session.statement_seconds >= BRIEF)
-
-
 def _finding(facts: Facts, table: Table, index: Index) -> Finding:
-    question = _duplicates(table, index)
-    answer = facts.answer(question) if question is not None else None
-    surplus = answer.counts.surplus_rows or 0 if answer is not None and answer.counts is not None else None
-    evidence = [_catalog_evidence(table, index)]
-    if answer is not None and surplus is not None:
-        evidence.append(counted(answer, f"{surplus} rows would have to go for the rule to hold"))
+    surplus, counts = _surplus(facts, table, index)
     if index.unique:
         consequence = "Rows may break the unique rule that it stands for, and no query can use it."
     else:
         consequence = "No query can use it."
     if index.ready:
         consequence += " Each write still maintains it."
-    if index.bytes is not None:
-        consequence += f" It takes {size(index.bytes)}."
-    exact = answer is not None and answer.counts is not None and answer.counts.exact
     return METADATA.finding(
         objects=(index_ref(table, index),),
         message=f"index {index.name} of {table.qualified_name} is invalid",
-        consequence=consequence,
+        consequence=consequence + takes(index),
         severity="high" if index.unique else None,
-        confidence="exact" if exact else "catalog",
-        evidence=tuple(evidence),
-        remedy=_remedy(table, index, surplus if exact else None),
+        confidence="catalog" if surplus is None else "exact",
+        evidence=(_catalog_evidence(table, index), *counts),
+        remedy=_remedy(table, index, surplus),
     )
 
 
+def _surplus(facts: Facts, table: Table, index: Index) -> tuple[int | None, tuple[Evidence, ...]]:
+    """Return how many rows break the rule of a unique index, None if not known exactly, and what was counted."""
+    surplus, evidence = None, []
+    for answer, counts in answered(facts, _duplicates(table, index)):
+        evidence.append(counted(answer, f"{counts.surplus_rows} rows would have to go for the rule to hold"))
+        surplus = counts.surplus_rows if counts.exact else None
+    return surplus, tuple(evidence)
+
+
 def _remedy(table: Table, index: Index, surplus: int | None) -> Remedy:
-    drop: tuple[Operation, ...] = (DropInvalidIndex(table.schema, index.name, index.definition or ""),)
-    rebuild: tuple[Operation, ...] = (RebuildInvalidIndex(table.schema, index.name),)
     if _LEFT_BY_REINDEX.search(index.name) and index.constraint is None:
-        return Remedy(f"Drop {index.name}, which a failed REINDEX left behind.", drop)
+        left = f"Drop {index.name}, which a failed REINDEX left behind"
+        if index.definition is None:
+            return Remedy(f"{left}, once no session locks its table.")
+        return Remedy(f"{left}.", (DropInvalidIndex(table.schema, index.name, index.definition),))
     if index.unique and surplus != 0:
         rows = "rows that break its rule" if surplus is None else f"{surplus} surplus rows"
         return Remedy(f"Move the {rows} away, then REINDEX INDEX CONCURRENTLY {index.name}.")
     if index.exclusion:
         return Remedy(f"REINDEX INDEX {index.name}; an exclusion constraint's cannot be rebuilt concurrently.")
-    return Remedy(f"REINDEX INDEX CONCURRENTLY {index.name}.", rebuild)
+    return Remedy(f"REINDEX INDEX CONCURRENTLY {index.name}.", (RebuildInvalidIndex(table.schema, index.name),))
 
 
-def _of_parts(table: Table, index: Index) -> Finding:
+def _of_parts(facts: Facts, table: Table, index: Index) -> Finding:
+    surplus, counts = _surplus(facts, table, index)
     return METADATA.finding(
         objects=(index_ref(table, index),),
         message=f"partitioned index {index.name} of {table.qualified_name} is not complete",
         consequence="Not every partition has a valid part of it, so queries of those read without it"
         f"{', and the unique rule does not hold' if index.unique else ''}.",
         severity="high" if index.unique else None,
-        evidence=(_catalog_evidence(table, index),),
+        evidence=(_catalog_evidence(table, index), *counts),
         remedy=Remedy(
-            "Build the index concurrently on each partition that lacks it, then ALTER INDEX "
-            f"{index.name} ATTACH PARTITION each."
+            f"{f'Move the {surplus} surplus rows away. ' if surplus else ''}Build the index concurrently on each "
+            f"partition that lacks it, then ALTER INDEX {index.name} ATTACH PARTITION each."
         ),
     )
 
@@ -156,16 +148,15 @@ def _catalog_evidence(table: Table, index: Index) -> Evidence:
     )
 
 
-def _duplicates(table: Table, index: Index) -> Duplicates | None:
-    """Return the question whether rows break the rule; None where there is no rule, or it is not over plain columns."""
+def _duplicates(table: Table, index: Index) -> tuple[Duplicates, ...]:
+    """Return the question whether rows break the rule; none where there is no rule, or it is not over plain columns."""
     columns = tuple(name for name in index.columns if name is not None)
     if not index.unique or index.partial or index.nulls_not_distinct or len(columns) < len(index.keys):
-        return None
-    return Duplicates(table.qualified_name, columns) if table.kind == "table" else None
+        return ()
+    return (Duplicates(table.qualified_name, columns),)
 
 
 _INVALID = "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'i'::regclass"
-_BUILDER = Session(4711, "app", "psql", "active", None, 5.0, 5.0, 5.0, ())
 
 BAD = (
     Example(
@@ -173,7 +164,7 @@ BAD = (
         sql=f"CREATE TABLE t (a int); CREATE INDEX i ON t (a); {_INVALID}",
         objects=("i",),
         severity="medium",
-        says=("No query can use it. Each write still maintains it. It takes", "REINDEX INDEX CONCURRENTLY"),
+        says=("No query can use it. Each write still maintains it. It takes", "kB. REINDEX INDEX CONCURRENTLY"),
     ),
     Example(
         "one that is being dropped and was never finished",
@@ -190,7 +181,7 @@ BAD = (
         sql=f"CREATE TABLE t (a int); INSERT INTO t VALUES (1), (2); CREATE UNIQUE INDEX i ON t (a); {_INVALID}",
         objects=("i",),
         severity="high",
-        says=("Rows may break the unique rule",),
+        says=("Rows may break the unique rule", "kB. REINDEX INDEX CONCURRENTLY"),
     ),
     Example(
         "a unique index whose rule rows break",
@@ -202,15 +193,36 @@ BAD = (
         severity="high",
         says=("Move the 1 surplus rows away",),
     ),
+    *(
+        Example(
+            f"a unique index of which nobody can count the duplicates: {why}",
+            sql=f"""
+                CREATE TABLE t (a text, b text); CREATE UNIQUE INDEX i ON t {index};
+                UPDATE pg_index SET indisvalid = false WHERE indrelid = 't'::regclass;
+            """,
+            objects=("i",),
+            says=("Move the rows that break its rule away",),
+        )
+        for why, index in (
+            ("it is of some rows", "(a) WHERE a > 'b'"),
+            ("of an expression", "(a, lower(b))"),
+            ("of NULLs that count", "(a) NULLS NOT DISTINCT"),
+        )
+    ),
     Example(
-        "a unique index of which nobody can count the duplicates: some rows, an expression, and NULLs that count",
-        sql="""
-            CREATE TABLE t (a text); CREATE UNIQUE INDEX i1 ON t (a) WHERE a > 'b';
-            CREATE UNIQUE INDEX i2 ON t (lower(a)); CREATE UNIQUE INDEX i3 ON t (a) NULLS NOT DISTINCT;
-            UPDATE pg_index SET indisvalid = false WHERE indrelid = 't'::regclass;
-        """,
-        findings=3,
-        objects=("i1", "i2", "i3"),
+        "a unique index of a table that is locked while rows would be counted",
+        sql=f"CREATE TABLE t (a int); CREATE UNIQUE INDEX i ON t (a); {_INVALID}",
+        given=(given.table("t", locked=True),),
+        renamed=False,
+        objects=("i",),
+        says=("Move the rows that break its rule away",),
+    ),
+    Example(
+        "a unique index of so large a table that only a sample is counted",
+        sql=f"CREATE TABLE t (a int); CREATE UNIQUE INDEX i ON t (a); {_INVALID}",
+        given=(given.table("t", bytes=2 << 30),),
+        renamed=False,
+        objects=("i",),
         says=("Move the rows that break its rule away",),
     ),
     Example(
@@ -220,7 +232,18 @@ BAD = (
             UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'i_ccnew1'::regclass;
         """,
         objects=("i_ccnew1",),
-        says=("which a failed REINDEX left behind",),
+        says=("which a failed REINDEX left behind.",),
+    ),
+    Example(
+        "what a failed REINDEX left behind on a table that is locked",
+        sql="""
+            CREATE TABLE t (a int); CREATE INDEX i_ccold ON t (a);
+            UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'i_ccold'::regclass;
+        """,
+        given=(given.index("i_ccold", definition=None),),
+        renamed=False,
+        objects=("i_ccold",),
+        says=("once no session locks its table",),
     ),
     Example(
         "a constraint that is named like one",
@@ -253,19 +276,6 @@ BAD = (
         says=("read without it.",),
     ),
     Example(
-        "a session whose statement began later cannot have made it, nor one that runs none",
-        sql=f"CREATE TABLE t (a int); CREATE INDEX i ON t (a); {_INVALID}",
-        given=(
-            given.server(
-                sessions=(
-                    replace(_BUILDER, statement_seconds=0.9),
-                    replace(_BUILDER, state="idle in transaction"),
-                )
-            ),
-        ),
-        objects=("i",),
-    ),
-    Example(
         "a partitioned unique index that one partition lacks",
         sql="""
             CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE t_1 PARTITION OF t DEFAULT;
@@ -273,7 +283,17 @@ BAD = (
         """,
         objects=("i",),
         severity="high",
-        says=("the unique rule does not hold",),
+        says=("the unique rule does not hold. Build",),
+    ),
+    Example(
+        "a partitioned unique index whose rule rows break",
+        sql="""
+            CREATE TABLE t (a int) PARTITION BY LIST (a); CREATE TABLE t_1 PARTITION OF t DEFAULT;
+            CREATE UNIQUE INDEX i ON ONLY t (a); INSERT INTO t VALUES (1), (1);
+        """,
+        objects=("i",),
+        severity="high",
+        says=("Move the 1 surplus rows away. Build",),
     ),
     Example(
         "a size that could not be read",
@@ -281,6 +301,7 @@ BAD = (
         given=(given.index("i", bytes=None),),
         renamed=False,
         objects=("i",),
+        says=("maintains it. REINDEX",),
     ),
 )
 GOOD = (
@@ -294,17 +315,13 @@ GOOD = (
         """,
     ),
     Example(
-        "one that a session may be building right now",
+        "one that a session is building right now",
         sql=f"CREATE TABLE t (a int); CREATE INDEX i ON t (a); {_INVALID}",
-        given=(given.server(sessions=(replace(_BUILDER, statement_seconds=1.0),)),),
+        given=(given.index("i", building=True),),
+        renamed=False,
     ),
     Example(
-        "a session of which nobody knows how long its statement runs",
-        sql=f"CREATE TABLE t (a int); CREATE INDEX i ON t (a); {_INVALID}",
-        given=(given.server(sessions=(replace(_BUILDER, statement_seconds=None),)),),
-    ),
-    Example(
-        "sessions of others that the role may not see",
+        "builds of others that the role may not see",
         sql=f"CREATE TABLE t (a int); CREATE INDEX i ON t (a); {_INVALID}",
         given=(given.rights(read_all_stats=False),),
     ),

@@ -27,14 +27,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from pgproof.facts.catalog import Index, Table
+from pgproof.facts.catalog import Catalog, Index, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.table_statistics import ColumnStatistics
 from pgproof.remedy.names import literal
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, index_ref
-from pgproof.rules.indexes._shared import leading_columns, size
+from pgproof.rules.indexes._shared import leading_columns, takes
+from pgproof.rules.indexes._stated import analysed
 from pgproof.rules.indexes._unused import remaining_indexes
+from pgproof.rules.indexes._workload import rows_of
 from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(
@@ -60,7 +62,7 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
         name = index.columns[0]
         if index.method not in ("btree", "hash") or index.partial or len(index.keys) > 1:
             continue
-        if name is None or index.scans != 0 or (table.estimated_rows or 0) < ENOUGH_ROWS:
+        if name is None or index.scans != 0 or rows_of(facts.catalog, table) < ENOUGH_ROWS:
             continue
         if any(leading_columns(table, index, key.columns) for key in table.foreign_keys):
             continue
@@ -68,22 +70,21 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
         if statistics is None:
             yield NotChecked("column statistics (ANALYZE, and the right to see them)", (index_ref(table, index),))
         elif _every_value_is_common(statistics) and abs(statistics.correlation or 0) < SORTED:
-            yield _finding(table, index, name, statistics)
+            yield _finding(facts.catalog, table, index, name, statistics)
 
 
 def _every_value_is_common(statistics: ColumnStatistics) -> bool:
-    shares = [*statistics.common_frequencies, *([statistics.null_fraction] if statistics.null_fraction else [])]
+    shares = [share for share in (*statistics.common_frequencies, statistics.null_fraction) if share]
     return bool(shares) and min(shares) >= COMMON and sum(shares) >= _LISTED
 
 
-def _finding(table: Table, index: Index, column: str, statistics: ColumnStatistics) -> Finding:
+def _finding(catalog: Catalog, table: Table, index: Index, column: str, statistics: ColumnStatistics) -> Finding:
     frequencies = statistics.common_frequencies
-    takes = f" It takes {size(index.bytes)}." if index.bytes is not None else ""
     return METADATA.finding(
         objects=(index_ref(table, index),),
         message=f"index {index.name} of {table.qualified_name} finds no fewer than {min(frequencies):.0%} of the rows",
         consequence=f"{column} has {len(frequencies)} values, the rarest in about "
-        f"{min(frequencies) * (table.estimated_rows or 0):.0f} rows, so reading the whole table is cheaper.{takes}",
+        f"{min(frequencies) * rows_of(catalog, table):.0f} rows, so reading the whole table is cheaper.{takes(index)}",
         confidence="sample",
         evidence=(
             Evidence(
@@ -110,6 +111,7 @@ def _case(
     column: str = "bool",
     analyze: str = "ANALYZE t",
     says: tuple[str, ...] = (),
+    stated: tuple[given.Given, ...] = (),
     **fields: int | None,
 ) -> Example:
     return Example(
@@ -119,7 +121,7 @@ def _case(
             CREATE TABLE t (a {column}, b int); {index};
             INSERT INTO t SELECT {value}, n FROM generate_series(1, {rows}) n; {analyze};
         """,
-        given=(given.index("i", **{"scans": 0, **fields}),),
+        given=(given.index("i", **{"scans": 0, **fields}), *stated),
         renamed=False,
         objects=("i",),
         says=says,
@@ -130,7 +132,23 @@ BAD = (
     _case(
         "two values, half of the rows each", bytes=8192, says=("rarest in about 5000 rows", "cheaper. It takes 8 kB")
     ),
-    _case("a size that could not be read", bytes=None),
+    _case("a size that could not be read", bytes=None, says=("cheaper. Drop",)),
+    _case(
+        "exactly a tenth of the rows have the rarest value",
+        "n % 10",
+        column="int",
+        stated=(analysed("t", "a", common_frequencies=(0.3, 0.3, 0.3, 0.1), null_fraction=0.0),),
+    ),
+    _case(
+        "of a thousand rows one may have another value",
+        stated=(analysed("t", "a", common_frequencies=(0.4995, 0.4995), null_fraction=0.0),),
+    ),
+    _case(
+        "values without an order",
+        "(n % 2)::text::xid",
+        "CREATE INDEX i ON t USING hash (a)",
+        column="xid",
+    ),
     _case("ten values, a tenth each", "n % 10", column="int"),
     _case("a hash index", index="CREATE INDEX i ON t USING hash (a)"),
     _case("as many have none", "CASE n % 3 WHEN 0 THEN true WHEN 1 THEN false END"),
@@ -142,6 +160,7 @@ GOOD = (
     _case("beside common values there are rare ones", "CASE WHEN n % 100 = 0 THEN n ELSE n % 5 END", column="int"),
     _case("all values differ", "n", column="int"),
     _case("the rows lie sorted by it", "n > 5000"),
+    _case("the rows lie so nearly sorted by it", stated=(analysed("t", "a", correlation=-0.9),)),
     _case("one value in all rows", "true"),
     _case("a small table", rows=9_999),
     _case("it was used", scans=1),

@@ -28,7 +28,7 @@ from pgproof.facts.catalog import Index, Table
 from pgproof.facts.model import Facts
 from pgproof.rules.finding import Finding, NotChecked, Remedy, index_ref, table_ref
 from pgproof.rules.indexes._covering import covers
-from pgproof.rules.indexes._shared import Names, definitions, never_null, replacing
+from pgproof.rules.indexes._shared import Names, definitions, index_refs, never_null, replacing
 from pgproof.rules.indexes._sql_text import columns_required
 from pgproof.rules.indexes._unused import remaining_indexes
 from pgproof.rules.rule import Example, Metadata
@@ -59,7 +59,7 @@ def _finding(facts: Facts, names: Names, table: Table, index: Index, columns: li
         remedy = replacing(facts.catalog, names, table, index, full, other, "without the predicate")
     return METADATA.finding(
         objects=(index_ref(table, index),),
-        related=(table_ref(table, *columns), *((index_ref(table, other),) if other is not None else ())),
+        related=(table_ref(table, *columns), *index_refs(table, other)),
         message=f"index {index.name} of {table.qualified_name} leaves out NULLs of {listed}: there are none",
         consequence="It has every row, yet serves only queries that compare the column.",
         evidence=(definitions(table, index),),

@@ -31,12 +31,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from pgproof.advise.deparsed import columns_in
 from pgproof.advise.statements import Search, TableUse
-from pgproof.advise.workload import WorkloadStatement, read_workload
+from pgproof.advise.workload import WorkloadStatement
 from pgproof.facts.catalog import Catalog, Table
 from pgproof.facts.model import Facts
-from pgproof.facts.questions import PlanNode, PlanOf, Question
+from pgproof.facts.questions import PlanOf, Question
 from pgproof.remedy.indexes import CreateIndex
 from pgproof.remedy.names import quoted
 from pgproof.rules import given
@@ -44,21 +43,22 @@ from pgproof.rules.finding import Finding, NotChecked, Remedy, table_ref
 from pgproof.rules.indexes._searching import is_searchable, kind_of, method_of, serves
 from pgproof.rules.indexes._shared import Names
 from pgproof.rules.indexes._workload import (
-    FEWEST_CALLS,
-    NO_STATEMENTS,
     by_share,
     explained,
+    frequent,
     large_table,
     most_time_first,
+    plan_of,
     planned,
-    refused,
     rows_of,
     shortened,
     statement_ref,
+    tested_by,
     time_taken,
+    unrecorded,
     whole_reads,
 )
-from pgproof.rules.indexes._workload_examples import reading
+from pgproof.rules.indexes._workload_examples import HAZARD, reading
 from pgproof.rules.reading import locked
 from pgproof.rules.rule import Example, Metadata
 
@@ -91,29 +91,26 @@ def questions(facts: Facts) -> Iterator[Question]:
 
 def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield each search that reads all of a table, merged over the statements that do it."""
-    if facts.server.statements is None:
-        yield NO_STATEMENTS
+    yield from unrecorded(facts)
     found: dict[tuple[int, str, str | None, str], list[_Searched]] = defaultdict(list)
     not_checked: dict[NotChecked, None] = {}
     for searched in _searches(facts):
-        plan = facts.plan(PlanOf(searched.planned))
+        plan = plan_of(facts, searched.planned, searched.table)
         search = searched.search
         if searched.table.locked:
             not_checked[locked(searched.table)] = None
-        elif plan is None:
-            not_checked[refused(facts, searched.planned, searched.table)] = None
-        elif _reads_all(facts.catalog, plan, searched.table, search):
+        elif isinstance(plan, NotChecked):
+            not_checked[plan] = None
+        elif any(search.column in tested_by(node) for node in whole_reads(facts.catalog, plan, searched.table)):
             found[searched.table.oid, search.column, search.function, kind_of(search)].append(searched)
     yield from not_checked
     names = Names(facts.catalog)
     for searches in found.values():
-        yield _finding(facts, searches, names)
+        yield _finding(facts, most_time_first(searches), names)
 
 
 def _searches(facts: Facts) -> Iterator[_Searched]:
-    for statement in read_workload(facts):
-        if statement.statement.calls < FEWEST_CALLS:
-            continue
+    for statement in frequent(facts):
         for use in statement.parsed.uses:
             table = large_table(facts.catalog, use.table)
             if table is not None:
@@ -127,39 +124,29 @@ def _of_use(facts: Facts, statement: WorkloadStatement, table: Table, use: Table
             continue
         if any(serves(facts, index, search) for index in table.indexes if index.usable and not index.partial):
             continue
-        if statement.parsed.reads_only:
-            yield _Searched(statement, table, search, planned(statement, use), method_of(column, search))
+        yield _Searched(statement, table, search, planned(statement, use), method_of(column, search))
 
 
-def _reads_all(catalog: Catalog, plan: PlanNode, table: Table, search: Search) -> bool:
-    return any(
-        node.filter is not None and search.column in columns_in(node.filter)
-        for node in whole_reads(catalog, plan, table)
-    )
-
-
-def _finding(facts: Facts, searches: list[_Searched], names: Names) -> Finding:
+def _finding(facts: Facts, searches: tuple[_Searched, ...], names: Names) -> Finding:
     table, search = searches[0].table, searches[0].search
-    statements = most_time_first(each.statement for each in searches)
     operators = ", ".join(dict.fromkeys(each.search.operator for each in searches))
     searched = search.column if search.function is None else f"{search.function}({search.column})"
-    many = "1 statement searches" if len(statements) == 1 else f"{len(statements)} statements search"
-    shown = next(each for each in searches if each.statement == statements[0])
+    many = "1 statement searches" if len(searches) == 1 else f"{len(searches)} statements search"
     return METADATA.finding(
         objects=(table_ref(table, search.column),),
-        related=tuple(statement_ref(each.statement) for each in statements),
+        related=tuple(statement_ref(each.statement.statement) for each in searches),
         message=f"{many} {searched} of {table.qualified_name} by {operators}, which no index serves",
-        consequence=f"{time_taken(statements)}; each call tests about {rows_of(facts.catalog, table):,} rows.",
-        severity=by_share(METADATA.severity, statements),
+        consequence=f"{time_taken(searches)}; each call tests about {rows_of(facts.catalog, table):,} rows.",
+        severity=by_share(METADATA.severity, searches),
         confidence="plan",
-        evidence=(explained(facts, shown.planned, f"Seq Scan on {table.qualified_name}"),),
-        remedy=_remedy(facts.catalog, searches[0], statements[0], names),
+        evidence=(explained(facts, searches[0].planned, f"Seq Scan on {table.qualified_name}"),),
+        remedy=_remedy(facts.catalog, searches[0], names),
     )
 
 
-def _remedy(catalog: Catalog, searched: _Searched, statement: WorkloadStatement, names: Names) -> Remedy:
+def _remedy(catalog: Catalog, searched: _Searched, names: Names) -> Remedy:
     table, search = searched.table, searched.search
-    for_what = f", which serves: {shortened(statement.statement.query)}"
+    for_what = f", which serves: {shortened(searched.statement.statement.query)}"
     if searched.method is None:
         return Remedy(
             f"Keep to_tsvector of {search.column} in a generated column with a GIN index, or index that expression, "
@@ -173,7 +160,7 @@ def _remedy(catalog: Catalog, searched: _Searched, statement: WorkloadStatement,
             return Remedy(f"Create the extension pg_trgm, then a GIN index on {key} with gin_trgm_ops{for_what}")
         key = f"{key} {quoted(trigrams.schema)}.gin_trgm_ops"
         what = f"Create a GIN index on {key}"
-    if table.kind == "partitioned table" or catalog.partitions(table):
+    if catalog.partitions(table):
         return Remedy(f"{what} of each partition or inheriting table{for_what}")
     name = names.free(table, (search.column, search.function or searched.method))
     return Remedy(f"{what}{for_what}", (CreateIndex(table.schema, table.name, name, (key,), method=searched.method),))
@@ -192,7 +179,13 @@ _case = partial(reading, table=_T)
 
 
 BAD = (
-    _case("a pattern, without the extension", "SELECT id FROM t WHERE title LIKE $1", columns="title"),
+    _case(
+        "a pattern, without the extension",
+        "SELECT id FROM t WHERE title LIKE $1",
+        columns="title",
+        says=("1 statement searches title of", 'Create the extension pg_trgm, then a GIN index on "title" with'),
+    ),
+    _case("a statement that ran ten times", "SELECT id FROM t WHERE tags && $1", calls=10, columns="tags"),
     Example(
         "patterns, with the extension",
         sql=f"{_T} CREATE EXTENSION pg_trgm SCHEMA public; ANALYZE t",
@@ -205,6 +198,12 @@ BAD = (
         ),
         findings=2,
         objects=("t", "title", "body"),
+        says=(
+            "2 statements search title of",
+            "1 statement searches lower(body) of",
+            'Create a GIN index on "title" "public".gin_trgm_ops, which serves',
+            'Create a GIN index on lower("body") "public".gin_trgm_ops, which serves',
+        ),
         alone=True,
     ),
     _case("upper case", "SELECT id FROM t WHERE upper(title) = upper($1)", columns="title"),
@@ -213,15 +212,35 @@ BAD = (
         "SELECT id FROM t WHERE lower(title) = $1",
         more="CREATE INDEX i ON t (title); CREATE INDEX j ON t (upper(title))",
         columns="title",
+        says=("1 statement searches lower(title) of", 'Create a btree index on lower("title"), which serves'),
     ),
-    _case("full text in a column of its own", "SELECT id FROM t WHERE words @@ to_tsquery($1)", columns="words"),
+    _case(
+        "full text in a column of its own",
+        "SELECT id FROM t WHERE words @@ to_tsquery($1)",
+        columns="words",
+        says=('Create a gin index on "words", which serves',),
+    ),
     _case(
         "full text over a text",
         "SELECT id FROM t WHERE to_tsvector($1, body) @@ plainto_tsquery($1, $2)",
         columns="body",
+        says=("Keep to_tsvector of body in a generated column",),
     ),
     _case("JSON", "SELECT id FROM t WHERE extra @> $1", "SELECT id FROM t WHERE extra ? $1", columns="extra"),
     _case("an array", "SELECT id FROM t WHERE tags && $1", columns="tags"),
+    _case(
+        "an index of some rows",
+        "SELECT id FROM t WHERE tags @> $1",
+        more="CREATE INDEX i ON t USING gin (tags) WHERE kind = 5",
+        columns="tags",
+    ),
+    _case(
+        "an index that was never finished",
+        "SELECT id FROM t WHERE tags @> $1",
+        more="CREATE INDEX i ON t USING gin (tags);"
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'i'::regclass",
+        columns="tags",
+    ),
     _case("a range", "SELECT id FROM t WHERE span @> $1::int", columns="span"),
     _case(
         "a B-tree in byte order serves no ILIKE",
@@ -239,6 +258,7 @@ BAD = (
         """,
         given=(given.workload(("SELECT * FROM t WHERE tags @> $1", 1000, 5.0)),),
         objects=("t", "tags"),
+        says=('Create a gin index on "tags" of each partition',),
         renamed=False,
     ),
 )
@@ -304,6 +324,12 @@ GOOD = (
     _case("a number is not searched by a pattern", "SELECT id FROM t WHERE kind::text LIKE $1"),
     _case("text that is parsed as a query without to_tsvector", "SELECT id FROM t WHERE body @@ to_tsquery($1)"),
     _case("a look into one member", "SELECT id FROM t WHERE extra ->> $1 = $2"),
+    _case("a statement that nobody may plan", "SELECT id FROM t WHERE tags @> $1 AND probe(kind)", more=HAZARD),
+    _case(
+        "the table is read as a whole for another of its mentions",
+        "SELECT x.id FROM t x, t y WHERE x.kind = $1 AND x.body ILIKE $2 AND y.tags = $3",
+        more="CREATE INDEX ON t (kind)",
+    ),
     _case("a change is not planned", "DELETE FROM t WHERE body ILIKE $1"),
     _case(
         "a search in a view's column", "SELECT id FROM v WHERE body ILIKE $1", more="CREATE VIEW v AS SELECT * FROM t"

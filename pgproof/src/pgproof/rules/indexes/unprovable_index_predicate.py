@@ -30,33 +30,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from pgproof.advise.statements import TableUse
-from pgproof.advise.workload import WorkloadStatement, read_workload
-from pgproof.facts.catalog import Index, Table
 from pgproof.facts.model import Facts
-from pgproof.facts.questions import PlanNode, PlanOf, Question
+from pgproof.facts.questions import Question
 from pgproof.rules import given
 from pgproof.rules.finding import Finding, NotChecked, Remedy, index_ref
-from pgproof.rules.indexes._shared import definitions
+from pgproof.rules.indexes._shared import definitions, scans_of
+from pgproof.rules.indexes._unprovable import KeptOut, kept_out, plans_of, unprovable
 from pgproof.rules.indexes._workload import (
-    FEWEST_CALLS,
-    NO_STATEMENTS,
     by_share,
     explained,
-    large_table,
     most_time_first,
-    nodes,
-    planned,
-    refused,
     shortened,
     statement_ref,
     time_taken,
-    unproven,
-    whole_reads,
-    with_values,
+    unrecorded,
 )
+from pgproof.rules.indexes._workload_examples import HAZARD
 from pgproof.rules.reading import locked
 from pgproof.rules.rule import Example, Metadata
 
@@ -65,100 +55,45 @@ METADATA = Metadata(
 )
 
 
-@dataclass(frozen=True)
-class _Case:
-    """A statement that leaves to parameters what an index's predicate fixes.
-
-    Attributes:
-        generic: the statement whose plan knows no value.
-        written: the same with the values of the predicate written out.
-        values: those values, as SQL by column.
-    """
-
-    statement: WorkloadStatement
-    table: Table
-    index: Index
-    generic: str
-    written: str
-    values: tuple[tuple[str, str], ...]
-
-
 def questions(facts: Facts) -> Iterator[Question]:
     """Ask how the server runs each such statement for any value, and with the value written out."""
-    for case in _cases(facts):
-        yield PlanOf(case.generic)
-        yield PlanOf(case.written)
+    return plans_of(unprovable(facts))
 
 
 def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield each partial index that statements would use if they named its value."""
-    if facts.server.statements is None:
-        yield NO_STATEMENTS
-    kept_out: dict[int, list[_Case]] = defaultdict(list)
+    yield from unrecorded(facts)
+    by_index: dict[int, list[KeptOut]] = defaultdict(list)
     not_checked: dict[NotChecked, None] = {}
-    for case in _cases(facts):
-        generic, written = facts.plan(PlanOf(case.generic)), facts.plan(PlanOf(case.written))
-        if generic is None or written is None:
-            not_checked[refused(facts, case.written if written is None else case.generic, case.table)] = None
-        elif case.index.scans is None:
-            needs = "how often the index was scanned, which this server does not count"
-            not_checked[NotChecked(needs, (index_ref(case.table, case.index),))] = None
-        elif _uses(written, case.index) and whole_reads(facts.catalog, generic, case.table):
-            kept_out[case.index.oid].append(case)
+    for each in kept_out(facts):
+        if isinstance(each, NotChecked):
+            not_checked[each] = None
+        else:
+            by_index[each.case.index.oid].append(each)
     for table in facts.catalog.tables:
         if table.locked and any(index.partial for index in table.indexes):
             yield locked(table)
     yield from not_checked
-    for cases in kept_out.values():
-        if (cases[0].index.scans or 0) < sum(case.statement.statement.calls for case in cases):
-            yield _finding(facts, cases)
+    for found in by_index.values():
+        table, index = found[0].case.table, found[0].case.index
+        scans = scans_of(facts.catalog, table, index)
+        if scans < sum(each.statement.statement.calls for each in found):
+            yield _finding(facts, most_time_first(found), scans)
 
 
-def _cases(facts: Facts) -> Iterator[_Case]:
-    for statement in read_workload(facts):
-        if statement.statement.calls < FEWEST_CALLS:
-            continue
-        for use in statement.parsed.uses:
-            table = large_table(facts.catalog, use.table)
-            for index in table.indexes if table is not None else ():
-                if table is not None and index.usable and index.partial:
-                    yield from _case(statement, table, index, use)
-
-
-def _case(statement: WorkloadStatement, table: Table, index: Index, use: TableUse) -> Iterator[_Case]:
-    parameters = unproven(table, index, use)
-    if parameters:
-        text = planned(statement, use)
-        if not statement.parsed.reads_only:
-            # The look-up in its place numbers the parameters anew.
-            numbers = {each.column: number for number, each in enumerate(use.equalities, 1)}
-            parameters = {column: (numbers[column], value) for column, (_, value) in parameters.items()}
-        written = with_values(text, dict(parameters.values()))
-        values = tuple((column, value) for column, (_, value) in parameters.items())
-        yield _Case(statement, table, index, text, written, values)
-
-
-def _uses(plan: PlanNode, index: Index) -> bool:
-    return any(node.index == index.name for node in nodes(plan))
-
-
-def _finding(facts: Facts, cases: list[_Case]) -> Finding:
-    table, index = cases[0].table, cases[0].index
-    statements = most_time_first(case.statement for case in cases)
-    case = next(case for case in cases if case.statement == statements[0])
-    generic, written = facts.plan(PlanOf(case.generic)), facts.plan(PlanOf(case.written))
-    assert generic is not None
-    assert written is not None
+def _finding(facts: Facts, found: tuple[KeptOut, ...], scans: int) -> Finding:
+    case, generic, written = found[0].case, found[0].generic, found[0].written
+    table, index = case.table, case.index
     fixed = " AND ".join(f"{column} = {value}" for column, value in case.values)
     columns = ", ".join(column for column, _ in case.values)
     return METADATA.finding(
         objects=(index_ref(table, index),),
-        related=tuple(statement_ref(each.statement) for each in statements),
+        related=tuple(statement_ref(each.statement.statement) for each in found),
         message=f"index {index.name} of {table.qualified_name} holds the rows with {fixed} alone, and cannot serve "
-        f"{_many(len(statements))} {columns} to a parameter",
+        f"{_many(len(found))} {columns} to a parameter",
         consequence=f"Planned for any value a call costs {generic.cost:,.0f}, with the value written out "
-        f"{written.cost:,.0f}. {time_taken(statements)}; the index was scanned {index.scans:,} times.",
-        severity=by_share(METADATA.severity, statements),
+        f"{written.cost:,.0f}. {time_taken(found)}; the index was scanned {scans:,} times.",
+        severity=by_share(METADATA.severity, found),
         confidence="plan",
         evidence=(
             explained(facts, case.generic, f"Seq Scan on {table.qualified_name}, cost {generic.cost:,.0f}"),
@@ -185,7 +120,12 @@ _T = """
 
 
 def _example(
-    name: str, *statements: str, index: str = "(a) WHERE state = 'open'", calls: int = 1000, scans: int | None = 3
+    name: str,
+    *statements: str,
+    index: str = "(a) WHERE state = 'open'",
+    calls: int = 1000,
+    scans: int = 3,
+    says: tuple[str, ...] = (),
 ) -> Example:
     """Return an example of one large table with a partial index, and the statements that read it."""
     return Example(
@@ -196,16 +136,32 @@ def _example(
             given.index("i", scans=scans),
         ),
         objects=("i", "t"),
+        says=says,
         renamed=False,
     )
 
 
+_PARTITIONED = """
+    CREATE TABLE t (id int, a int, state text) PARTITION BY RANGE (id);
+    CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (0) TO (3000); CREATE TABLE t_2 PARTITION OF t DEFAULT;
+    INSERT INTO t SELECT n, n % 300, CASE WHEN n % 40 = 0 THEN 'open' ELSE 'shut' END FROM generate_series(1, 6000) n;
+    CREATE INDEX i ON ONLY t (a) WHERE state = 'open'; CREATE INDEX i_1 ON t_1 (a) WHERE state = 'open';
+    CREATE INDEX i_2 ON t_2 (a) WHERE state = 'open'; ALTER INDEX i ATTACH PARTITION i_1;
+    ALTER INDEX i ATTACH PARTITION i_2; ANALYZE t;
+"""
+
 BAD = (
-    _example("a value that is always the same", "SELECT * FROM t WHERE a = $1 AND state = $2"),
+    _example(
+        "a value that is always the same",
+        "SELECT * FROM t WHERE a = $1 AND state = $2",
+        says=("cannot serve a statement that leaves state to a parameter", "was scanned 3 times"),
+    ),
+    _example("a statement that ran ten times", "SELECT * FROM t WHERE a = $1 AND state = $2", calls=10),
     _example(
         "two statements, one of which locks what it finds",
         "SELECT id FROM t WHERE state = $1::text AND a = $2",
         "SELECT id FROM t WHERE a = $1 AND state = $2 FOR UPDATE SKIP LOCKED",
+        says=("cannot serve 2 statements that leave state",),
     ),
     _example("a change", "UPDATE t SET open = $1 WHERE $2 = a AND state = $3"),
     _example("a boolean", "SELECT * FROM t WHERE a = $1 AND open = $2", index="(a) WHERE open"),
@@ -216,6 +172,18 @@ BAD = (
     _example(
         "scans of other statements, fewer than the calls", "SELECT * FROM t WHERE a = $1 AND state = $2", scans=999
     ),
+    Example(
+        "a partitioned table whose parts were scanned less often",
+        sql=_PARTITIONED,
+        given=(
+            given.workload(("SELECT * FROM t WHERE a = $1 AND state = $2", 1000, 5.0)),
+            given.index("i_1", scans=400),
+            given.index("i_2", scans=599),
+        ),
+        objects=("i",),
+        says=("was scanned 999 times",),
+        renamed=False,
+    ),
 )
 GOOD = (
     _example("the value written out", "SELECT * FROM t WHERE a = $1 AND state = 'open'"),
@@ -225,7 +193,16 @@ GOOD = (
         scans=1000,
     ),
     _example("a statement that ran nine times", "SELECT * FROM t WHERE a = $1 AND state = $2", calls=9),
-    _example("scans that nobody counted", "SELECT * FROM t WHERE a = $1 AND state = $2", scans=None),
+    _example(
+        "a statement that nobody may plan",
+        "SELECT * FROM t WHERE a = $1 AND state = $2 AND probe(id)",
+        index=f"(a) WHERE state = 'open'; {HAZARD}",
+    ),
+    _example(
+        "one of two mentions of the table finds its rows by it",
+        "SELECT x.id FROM t x, t y WHERE x.a = $1 AND x.made IS NOT NULL AND y.state = $2",
+        index="(a) WHERE made IS NOT NULL",
+    ),
     _example("a predicate that fixes nothing", "SELECT * FROM t WHERE a = $1 AND state = $2", index="(a) WHERE a > 5"),
     _example("no predicate", "SELECT * FROM t WHERE a = $1 AND state = $2", index="(a)"),
     _example("several values", "SELECT * FROM t WHERE a = $1 AND state IN ($2, $3)"),
@@ -244,6 +221,16 @@ GOOD = (
         "an index that was never finished",
         "SELECT * FROM t WHERE a = $1 AND state = $2",
         index="(a) WHERE state = 'open'; UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'i'::regclass",
+    ),
+    Example(
+        "a partitioned table whose parts were scanned as often",
+        sql=_PARTITIONED,
+        given=(
+            given.workload(("SELECT * FROM t WHERE a = $1 AND state = $2", 1000, 5.0)),
+            given.index("i_1", scans=400),
+            given.index("i_2", scans=600),
+        ),
+        renamed=False,
     ),
     Example(
         "a small table",

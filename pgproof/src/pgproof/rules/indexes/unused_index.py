@@ -4,13 +4,16 @@ What it finds:
     An index of at least 1 MB that was not scanned once while the server counted for at least five weeks, on a table
     that is in use. Never reported: what enforces a rule or identifies rows (unique, primary and exclusion indexes, a
     replica identity, the index of CLUSTER), the last index to find a foreign key's rows by, and one that takes over
-    from an index reported as redundant. Below five weeks, and on a standby, the rule says that it could not check.
+    from an index reported as redundant. Where the server has counted for less than five weeks or counts nothing, and
+    on a standby, the rule says that it could not check. A partial index that statements would use if they wrote a
+    value out is left to IDX11, which says why it is not used: dropping it would be the opposite of its remedy.
 
 Why it matters:
     Each insert writes it, updates of any of its columns cannot be heap-only, and it takes memory and backup time.
 
 Evidence:
-    pg_stat_user_indexes.idx_scan, and since when it counts.
+    pg_stat_user_indexes.idx_scan, and since when it counts: stats_reset of pg_stat_database; where the counters were
+    never reset, the start of those of the server.
 
 Remedy:
     Drop it: `op.drop_index(..., postgresql_concurrently=True)` in an autocommit block, and `index=True` or the
@@ -27,13 +30,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from pgproof.facts.catalog import Index, Table
 from pgproof.facts.model import Facts
+from pgproof.facts.questions import Question
 from pgproof.remedy.names import literal, quoted
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, index_ref
-from pgproof.rules.indexes._shared import A_MONTH, counted_for, counted_since, dropping, indexed_tables, size
-from pgproof.rules.indexes._unused import Usage, unused_indexes
+from pgproof.rules.indexes._shared import counted_since, dropping, scans_unknown, size
+from pgproof.rules.indexes._unprovable import plans_of, unprovable
+from pgproof.rules.indexes._unused import Unused, unused_indexes
+from pgproof.rules.indexes._workload_examples import HAZARD
 from pgproof.rules.rule import Example, Metadata
 from pgproof.rules.severity import raised
 
@@ -43,31 +48,24 @@ LARGE_BYTES = 100 * 1024 * 1024
 """An index of this size is worth a maintenance step of its own."""
 
 
+def questions(facts: Facts) -> Iterator[Question]:
+    """Ask whether statements would use a partial index if they wrote the value of its predicate out."""
+    return plans_of(unprovable(facts))
+
+
 def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield each index that was not used, if the counters are old enough to say so."""
-    candidates = list(unused_indexes(facts))
-    refs = tuple(index_ref(table, index) for table, index, _ in candidates)
-    uncounted = tuple(
-        index_ref(table, index)
-        for table in indexed_tables(facts.catalog)
-        for index in table.indexes
-        if index.scans is None and table.kind != "partitioned table"
-    )
-    if uncounted:
-        yield NotChecked("the counters of pg_stat_user_indexes", uncounted)
-    if candidates and facts.database.in_recovery:
-        yield NotChecked("the primary server's counters: this is a standby, which counts its own scans alone", refs)
-        return
-    if candidates and counted_for(facts) < A_MONTH:
-        yield NotChecked(f"statistics that have counted for {A_MONTH.days} days", refs)
-        return
-    for table, index, used in candidates:
-        yield _finding(facts, table, index, used)
+    needs = scans_unknown(facts)
+    for unused in unused_indexes(facts):
+        if needs is not None:
+            yield NotChecked(needs, (index_ref(unused.table, unused.index),))
+        else:
+            yield _finding(facts, unused)
 
 
-def _finding(facts: Facts, table: Table, index: Index, used: Usage) -> Finding:
+def _finding(facts: Facts, unused: Unused) -> Finding:
+    table, index = unused.table, unused.index
     since = f"{counted_since(facts):%Y-%m-%d}"
-    taken = used.bytes or 0
     how, operations = dropping(facts.catalog, table, index)
     if any(key.column is None for key in index.keys):
         how = "move the planner's statistics of its expression to CREATE STATISTICS, then drop it"
@@ -76,9 +74,10 @@ def _finding(facts: Facts, table: Table, index: Index, used: Usage) -> Finding:
     asking = "Ask the same of each standby, which counts its own scans. " if standbys else ""
     return METADATA.finding(
         objects=(index_ref(table, index),),
-        message=f"index {index.name} of {table.qualified_name} has not been used since {since}",
-        consequence=f"It takes {size(taken)}, and {used.written} rows were inserted or updated meanwhile.",
-        severity=raised(METADATA.severity) if taken >= LARGE_BYTES and not standbys else None,
+        message=f"index {index.name} of {table.qualified_name} has not been used since the statistics began, {since}",
+        consequence=f"It takes {size(unused.bytes)}, and {unused.written} rows were inserted or updated meanwhile. If "
+        "it was built later, which the catalog does not say, it had less time to be used.",
+        severity=raised(METADATA.severity) if unused.bytes >= LARGE_BYTES and not standbys else None,
         evidence=(
             Evidence(
                 "statistics",
@@ -94,6 +93,12 @@ def _finding(facts: Facts, table: Table, index: Index, used: Usage) -> Finding:
 _OLD = (given.database(statistics_since=datetime(2020, 1, 1, tzinfo=UTC)),)
 _ROWS = "INSERT INTO t SELECT n, n FROM generate_series(1, 60000) n"
 
+_PARTIAL = f"""
+    CREATE TABLE t (a int, b int, state text DEFAULT 'open'); CREATE INDEX i ON t (a) WHERE state = 'open';
+    {_ROWS}; ANALYZE t;
+"""
+_PARTIAL_UNUSED = (*_OLD, given.index("i", scans=0))
+
 BAD = (
     Example(
         "a plain index that was never scanned",
@@ -101,7 +106,7 @@ BAD = (
         given=_OLD,
         objects=("i",),
         severity="low",
-        says=("not been used since 2020-01-01", "and 60000 rows were inserted", "drop it."),
+        says=("not been used since the statistics began, 2020-01-01", "and 60000 rows were inserted", "to be used. i"),
     ),
     Example(
         "counters that were never reset count since the server's own began",
@@ -127,6 +132,23 @@ BAD = (
         "an index of exactly a megabyte",
         sql="CREATE TABLE t (a int); CREATE INDEX i ON t (a); INSERT INTO t VALUES (1)",
         given=(*_OLD, given.index("i", bytes=1024 * 1024)),
+        renamed=False,
+        objects=("i",),
+    ),
+    Example(
+        "a partial index that statements would not use with the value written out either",
+        sql=_PARTIAL,
+        given=(*_PARTIAL_UNUSED, given.workload(("SELECT * FROM t WHERE b = $1 AND state = $2", 1000, 5.0))),
+        renamed=False,
+        objects=("i",),
+    ),
+    Example(
+        "a partial index of whose statement nobody knows the plan",
+        sql=f"{HAZARD}; {_PARTIAL}",
+        given=(
+            *_PARTIAL_UNUSED,
+            given.workload(("SELECT * FROM t WHERE a = $1 AND state = $2 AND probe(b)", 1000, 5.0)),
+        ),
         renamed=False,
         objects=("i",),
     ),
@@ -240,6 +262,12 @@ GOOD = (
         given=_OLD,
     ),
     Example(
+        "a partial index that statements would use if they wrote a value out is that rule's matter",
+        sql=_PARTIAL,
+        given=(*_PARTIAL_UNUSED, given.workload(("SELECT * FROM t WHERE a = $1 AND state = $2", 1000, 5.0))),
+        renamed=False,
+    ),
+    Example(
         "one that takes over from a repeat, which goes first",
         sql=f"""
             CREATE TABLE t (a int, b int); CREATE INDEX i1 ON t (a); CREATE INDEX i2 ON t (a); {_ROWS};
@@ -267,6 +295,11 @@ GOOD = (
         "nobody knows since when it counts",
         sql=f"CREATE TABLE t (a int, b int); CREATE INDEX i ON t (a); {_ROWS}",
         given=(given.database(statistics_since=None), given.server(activity=None)),
+    ),
+    Example(
+        "a server that counts nothing any more",
+        sql=f"CREATE TABLE t (a int, b int); CREATE INDEX i ON t (a); {_ROWS}",
+        given=(*_OLD, given.setting("track_counts", "off")),
     ),
     Example(
         "a standby counts its own scans alone",

@@ -24,8 +24,9 @@ from collections.abc import Iterator
 
 from pgproof.facts.catalog import Index, Table
 from pgproof.facts.model import Facts
+from pgproof.rules import given
 from pgproof.rules.finding import Finding, NotChecked, Remedy, index_ref
-from pgproof.rules.indexes._shared import definitions, size
+from pgproof.rules.indexes._shared import definitions, takes
 from pgproof.rules.indexes._unused import remaining_indexes
 from pgproof.rules.rule import Example, Metadata
 
@@ -44,11 +45,10 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
 
 
 def _finding(table: Table, index: Index) -> Finding:
-    takes = f" It takes {size(index.bytes)}." if index.bytes is not None else ""
     return METADATA.finding(
         objects=(index_ref(table, index),),
         message=f"index {index.name} of {table.qualified_name} has {len(index.keys)} key columns",
-        consequence=f"Each of its entries carries them all, for the queries that compare every one.{takes}",
+        consequence=f"Each of its entries carries them all, for the queries that compare every one.{takes(index)}",
         evidence=(definitions(table, index),),
         remedy=Remedy(
             "Keep the columns that queries compare and the one they sort by; put what is only read into INCLUDE."
@@ -64,6 +64,14 @@ BAD = (
         sql=f"{_T} CREATE INDEX i ON t (a, b, c, d, e)",
         objects=("i",),
         says=("every one. It takes",),
+    ),
+    Example(
+        "a size that could not be read",
+        sql=f"{_T} CREATE INDEX i ON t (a, b, c, d, e)",
+        given=(given.index("i", bytes=None),),
+        renamed=False,
+        objects=("i",),
+        says=("every one. Keep",),
     ),
     Example("an expression is a key as well", sql=f"{_T} CREATE INDEX i ON t (a, b, c, d, (e + 1))", objects=("i",)),
 )
