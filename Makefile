@@ -6,7 +6,7 @@ SCALE ?= small
 BENCH ?= 100k
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench kills mutation system-packages wheels clean
+.PHONY: help setup demo test lint bench docs kills mutation system-packages wheels clean
 
 help: ## explain the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -30,17 +30,21 @@ bench: $(VENV)/.installed ## measure the numbers of the README into benchmarks/r
 	@$(BIN)/python -m benchmarks.audit
 	@$(BIN)/python -m benchmarks.scores
 
+docs: $(VENV)/.installed ## build the documentation into docs/_build/html; a warning is an error
+	@$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
 kills: $(VENV)/.installed ## kill every migration at every statement in both ways on every server; the tests share them out
 	@EVERY_KILL=1 $(BIN)/python -m pytest -n 2 --dist worksteal intowork/tests/migrations/test_kills.py
 
-mutation: $(VENV)/.installed ## the mutation score of the audit's rules, into benchmarks/results/mutation.md
+mutation: $(VENV)/.installed ## judge every rule that changed by its mutants, into benchmarks/results/mutation.md
 	@$(BIN)/python -m benchmarks.mutation
 
-system-packages: ## install the Debian packages of the optional tests (pgbouncer); asks for root
-	@$(if $(filter 0,$(shell id -u)),,sudo) sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends pgbouncer openssl'
+system-packages: ## install the Debian packages of the optional tests (pgbouncer, openssl, chromium, jq); asks for root
+	@$(if $(filter 0,$(shell id -u)),,sudo) sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends pgbouncer openssl chromium jq'
 
-clean: ## remove .venv and what the demo wrote
-	rm -rf $(VENV) demo-report performance-report
+clean: ## remove .venv, the built documentation and what the demo wrote
+	rm -rf $(VENV) docs/_build docs/_generated demo-report performance-report
 
 $(VENV)/.installed: constraints.txt requirements-dev.txt pgproof/pyproject.toml intowork/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -94,7 +94,10 @@ def test_the_options_of_an_audit_pass_through(run: Run, bad_database: str, tmp_p
     document = json.loads((tmp_path / "dossier" / "findings.json").read_text())
     assert document["inputs"]["options"] == {
         **document["inputs"]["options"],
-        **{"models": "shop:metadata", "processes": "7", "select": "INT01, INT21, INT22", "schema": "public"},
+        "models": "shop:metadata",
+        "processes": "7",
+        "select": "INT01, INT21, INT22",
+        "schema": "public",
     }
     assert {each["rule"] for each in document["findings"]} <= {"INT01", "INT21", "INT22"}
     assert "INT21" not in {each["rule"] for each in document["not_checked"]}

@@ -264,7 +264,8 @@ def report(
     examined = examine(gathered.facts, all_rules(), looking)
     made = document(examined, options=described(options), timing={"facts": gathered.seconds}, versions=versions())
     for file in write_report(material(examined, made, processes=options.processes), output):
-        say(f"wrote {file}")
+        if not quiet:
+            say(f"wrote {file}")
 
 
 @app.command(epilog=_EXIT_CODES)

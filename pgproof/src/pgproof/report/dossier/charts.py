@@ -39,6 +39,8 @@ def charts(material: Material) -> tuple[Chart, ...]:
     document = material.document
     scores = [(name, each.score) for name, each in document.score.categories.items() if each.score is not None]
     counts = Counter(finding.severity for finding in document.findings)
+    # One schema goes without saying.
+    schemas = {each.schema for each in material.tables}
     largest = sorted((each for each in material.tables if each.bytes), key=lambda each: -(each.bytes or 0))[:LARGEST]
     found = (
         Chart(
@@ -54,7 +56,18 @@ def charts(material: Material) -> tuple[Chart, ...]:
         Chart(
             "Largest tables",
             "size with indexes",
-            tuple(_bars([(f"{each.schema}.{each.name}", bytes_text(each.bytes), each.bytes or 0) for each in largest])),
+            tuple(
+                _bars(
+                    [
+                        (
+                            each.name if len(schemas) == 1 else f"{each.schema}.{each.name}",
+                            bytes_text(each.bytes),
+                            each.bytes or 0,
+                        )
+                        for each in largest
+                    ]
+                )
+            ),
         ),
     )
     return tuple(chart for chart in found if chart.bars)

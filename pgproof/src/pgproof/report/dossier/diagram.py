@@ -94,9 +94,7 @@ def _columns(names: dict[tuple[str, str], TableBrief], keys: list[ReferenceBrief
     """Tables by the longest way of references to one that refers to nothing; a cycle is cut where it is met."""
     parents: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for key in keys:
-        child, parent = (key.schema, key.table), (key.referenced_schema, key.referenced)
-        if child != parent:
-            parents[child].append(parent)
+        parents[key.schema, key.table].append((key.referenced_schema, key.referenced))
     depths: dict[tuple[str, str], int] = {}
     for start in names:
         _measure(start, parents, depths)

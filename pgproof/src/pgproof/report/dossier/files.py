@@ -98,6 +98,7 @@ def _analysis(material: Material) -> str:
         "analysis.md.j2",
         material,
         verdict=judgement.verdict(document),
+        conclusion=judgement.conclusion(document),
         status=lambda finding: judgement.status(finding, frozenset()),
         since="the server started" if since is None else f"{since:%Y-%m-%d %H:%M}",
         largest=sorted(material.tables, key=_rank)[:LARGEST],

@@ -26,13 +26,12 @@ def score(document: Document) -> str:
 
 
 def verdict(document: Document) -> str:
-    """Return the assessment: the score, what pulls it down most, and what the worst findings follow from."""
+    """Return the assessment: the score, how many findings, and what pulls the score down most."""
     said = [f"Score {score(document)}. {counted(document).capitalize() or 'No'} findings."]
     scored = [(each.score, name) for name, each in document.score.categories.items() if each.score is not None]
     if scored and min(scored)[0] < 100:
         lowest, name = min(scored)
         said.append(f"Lowest is {name} with {lowest:.0f}.")
-    said += [f"{finding.message}: {finding.consequence}" for finding in _critical(document)[:2]]
     return " ".join(said)
 
 
@@ -103,7 +102,3 @@ def risks(material: Material) -> Iterator[tuple[str, str]]:
 def status(finding: FindingDocument, settled: frozenset[str]) -> str:
     """Return where a finding stands: open, or in a migration that is not applied yet."""
     return "in migration" if finding.fingerprint in settled else "open"
-
-
-def _critical(document: Document) -> list[FindingDocument]:
-    return [finding for finding in document.findings if finding.severity == "critical"]

@@ -14,8 +14,7 @@ PHASES = (
 )
 _DATA_QUALITY = ("integrity", "types", "security")
 _PERFORMANCE = ("indexes", "workload", "configuration")
-NOT_MEASURED = "build time not measured: pgproof prove measures it on a copy"
-BY_HAND = "a change people make: nothing that can be measured beforehand"
+BY_HAND = "by hand"
 
 
 @dataclass(frozen=True)
@@ -52,10 +51,7 @@ def _phase_of(finding: FindingDocument) -> int:
     return 3 if finding.family in _PERFORMANCE else 4
 
 
-def effort(finding: FindingDocument) -> str:
-    """Return what mending a finding is known to take: the locks of its operations, and what was measured of them."""
-    operations = finding.remedy.operations if finding.remedy else ()
-    if not operations:
-        return BY_HAND
-    locks = dict.fromkeys(f"{each.kind}, lock {each.lock}" for each in operations)
-    return f"{'; '.join(locks)}; {NOT_MEASURED}"
+def effort(*findings: FindingDocument) -> str:
+    """Return what mending findings is known to take: their operations with the locks; how long was not measured."""
+    operations = [each for finding in findings if finding.remedy for each in finding.remedy.operations]
+    return "; ".join(dict.fromkeys(f"{each.kind}, lock {each.lock}" for each in operations)) or BY_HAND

@@ -20,11 +20,19 @@ from pgproof.report.dossier.sections import findings_of
 from pgproof.report.markdown import escaped
 from pgproof.report.text import printable, printable_lines
 from pgproof.report.tty import object_label
+from pgproof.rules.finding import Confidence, ObjectRef
 
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 WIDTH = 80
 """Columns of the text that goes to managers: it is read in e-mail."""
 _UNITS = ((2**40, "TB"), (2**30, "GB"), (2**20, "MB"), (2**10, "kB"))
+_KNOWN: dict[Confidence, str] = {
+    "measured": "measured",
+    "exact": "counted",
+    "plan": "from a plan",
+    "catalog": "from the catalog",
+    "sample": "from a sample",
+}
 _SETTING_UNITS = {"B": 1, "kB": 2**10, "8kB": 2**13, "MB": 2**20}
 
 
@@ -79,9 +87,11 @@ def _environment(template: str) -> Environment:
         "bytes": bytes_text,
         "count": count_text,
         "label": object_label,
+        "alike": _alike,
         "by_rule": _by_rule,
         "folded": _folded,
         "groups": _groups,
+        "known": _known,
         "setting_value": setting_text,
         "severities": _severities,
         "sql": _sql,
@@ -126,7 +136,14 @@ def setting_text(setting: Setting) -> str:
 
 
 def _subjects(finding: FindingDocument) -> str:
-    return ", ".join(object_label(each) for each in finding.objects)
+    return ", ".join(_subject(each) for each in finding.objects)
+
+
+def _subject(subject: ObjectRef) -> str:
+    """An index or a constraint with its table, since its own name need not tell; a statement by its query id."""
+    if subject.kind in ("index", "constraint") and subject.table:
+        return f"{subject.name} of {subject.schema}.{subject.table}"
+    return f"statement {subject.name}" if subject.kind == "statement" else object_label(subject)
 
 
 def _severities(table: TableBrief) -> str:
@@ -142,19 +159,32 @@ def _shortened(statement: str) -> str:
     return textwrap.shorten(printable(statement.replace("\n", " ")), 120, placeholder=" ...")
 
 
-def _groups(findings: Sequence[FindingDocument]) -> list[list[FindingDocument]]:
-    """The findings of each rule together, in the order of the worst of each."""
-    groups: dict[str, list[FindingDocument]] = {}
+def _known(findings: Sequence[FindingDocument]) -> str:
+    return ", ".join(dict.fromkeys(_KNOWN[finding.confidence] for finding in findings))
+
+
+def _groups(findings: Sequence[FindingDocument], *attributes: str) -> list[list[FindingDocument]]:
+    """The findings that agree in some attributes together, in the order of the worst of each."""
+    groups: dict[tuple[str, ...], list[FindingDocument]] = {}
     for finding in findings:
-        groups.setdefault(finding.rule, []).append(finding)
+        groups.setdefault(tuple(getattr(finding, name) for name in attributes), []).append(finding)
     return list(groups.values())
 
 
-def _by_rule(findings: Sequence[FindingDocument]) -> list[tuple[str, int]]:
-    return list(Counter(f"{finding.rule} {finding.slug}" for finding in findings).items())
+def _alike(findings: Sequence[FindingDocument]) -> str | None:
+    """The remedy of findings that all have the same, so that it is told once."""
+    summaries = {finding.remedy.summary if finding.remedy else None for finding in findings}
+    return summaries.pop() if len(summaries) == 1 else None
 
 
-def _folded(text: str, indent: int) -> Ready:
-    """Text in lines of a width, the ones after the first indented."""
-    lines = textwrap.wrap(printable(text), WIDTH - indent, break_on_hyphens=False) or [""]
+def _by_rule(findings: Sequence[FindingDocument]) -> str:
+    counts = Counter(f"{finding.rule} {finding.slug}" for finding in findings)
+    return ", ".join(f"{name} ({many})" if many > 1 else name for name, many in counts.items())
+
+
+def _folded(text: str, indent: int = 0, most: int | None = None) -> Ready:
+    """Text in lines of a width, the ones after the first indented, and what is beyond the most lines left out."""
+    lines = textwrap.wrap(
+        printable(text), WIDTH - indent, break_on_hyphens=False, max_lines=most, placeholder=" ..."
+    ) or [""]
     return Ready(("\n" + " " * indent).join(lines))
