@@ -10,7 +10,7 @@ from pgproof.facts.catalog import Constraint, Index, Table
 from pgproof.facts.questions import Answer, Counts
 from pgproof.facts.source_line import SourceLine
 from pgproof.remedy.operation import Operation
-from pgproof.rules.counter_examples import CounterExample
+from pgproof.rules.counter_examples import CounterExample, Saturation
 
 Severity: TypeAlias = Literal["critical", "high", "medium", "low"]
 Confidence: TypeAlias = Literal["catalog", "exact", "sample", "plan", "measured"]
@@ -110,7 +110,7 @@ class Finding:
     evidence: tuple[Evidence, ...]
     remedy: Remedy | None
     related: tuple[ObjectRef, ...] = ()
-    counter_example: CounterExample | None = field(default=None, compare=False)
+    counter_example: CounterExample | Saturation | None = field(default=None, compare=False)
     location: SourceLine | None = None
 
     @property

@@ -26,10 +26,21 @@ def role(
     bypass_row_security: bool = False,
     replication: bool = False,
     member_of: tuple[str, ...] = (),
+    connection_limit: int = -1,
 ) -> Role:
     """Return a role that an example may state; an ordinary one that can log in, unless said otherwise."""
     return Role(
-        oid, name, superuser, login, bypass_row_security, False, False, replication, -1, member_of, name[:3] == "pg_"
+        oid,
+        name,
+        superuser,
+        login,
+        bypass_row_security,
+        False,
+        False,
+        replication,
+        connection_limit,
+        member_of,
+        name[:3] == "pg_",
     )
 
 

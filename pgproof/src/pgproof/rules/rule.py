@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
 from pgproof.facts.source_line import SourceLine
-from pgproof.rules.counter_examples import CounterExample
+from pgproof.rules.counter_examples import CounterExample, Saturation
 from pgproof.rules.finding import Confidence, Evidence, Finding, NotChecked, ObjectRef, Remedy, Severity
 
 Need: TypeAlias = Literal[
@@ -75,7 +75,7 @@ class Metadata:
         severity: Severity | None = None,
         confidence: Confidence = "catalog",
         related: tuple[ObjectRef, ...] = (),
-        counter_example: CounterExample | None = None,
+        counter_example: CounterExample | Saturation | None = None,
         location: SourceLine | None = None,
     ) -> Finding:
         """Return a finding of this rule; `severity` only where it differs from the rule's own."""

@@ -169,6 +169,24 @@ def is_limited(facts: Facts, role: str, *settings: str) -> bool | None:
     return None if None in values else False
 
 
+def driver_limit(facts: Facts, role: str) -> float | None:
+    """Return the milliseconds after which the driver of the engine cancels a statement of its role; None for never.
+
+    Only asyncpg has such a limit, command_timeout: it then asks the server to cancel the statement.
+    """
+    engine = facts.engine
+    if engine is None or engine.live is None or (engine.driver, engine.live.role) != ("asyncpg", role):
+        return None
+    told = {argument.name: argument.value for argument in engine.arguments or ()}
+    seconds = told.get("command_timeout")
+    return float(seconds) * 1_000 if seconds is not None and _DURATION.fullmatch(seconds) else None
+
+
+def statement_limited(facts: Facts, role: str) -> bool | None:
+    """Tell whether the server or the engine's driver ends the statements of a role; None where it is not known."""
+    return True if driver_limit(facts, role) else is_limited(facts, role, "statement_timeout")
+
+
 def evidence(facts: Facts, *settings: str) -> tuple[Evidence, ...]:
     """Return what the server says of some settings, and what databases and roles have of their own."""
     names = ", ".join(literal(name) for name in settings)

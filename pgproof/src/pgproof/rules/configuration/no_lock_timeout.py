@@ -2,8 +2,9 @@
 
 What it finds:
     Roles that can log in and whose sessions in this database have lock_timeout 0 and no statement_timeout of at most
-    10 s, which would end the wait as well. Settings of the server, the database and the roles are laid over each other;
-    the roles are those of no-statement-timeout, with what a connection of --engine shows.
+    10 s, which would end the wait as well, as would asyncpg's command_timeout. Settings of the server, the database and
+    the roles are laid over each other; the roles are those of no-statement-timeout, with what a connection of --engine
+    shows.
 
 Why it matters:
     Who waits for a lock stands in a queue, and everybody who comes later waits behind: one ALTER TABLE behind one
@@ -28,10 +29,12 @@ from pgproof.facts.model import Facts
 from pgproof.rules.configuration._sessions import (
     Timeout,
     application_roles,
+    driver_limit,
     is_limited,
     milliseconds,
     missing_timeout,
     of_role,
+    statement_limited,
 )
 from pgproof.rules.finding import Finding, NotChecked
 from pgproof.rules.given import setting
@@ -58,7 +61,7 @@ _TIMEOUT = Timeout(
 
 def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield one finding about the roles whose waits nothing ends soon."""
-    bounded = all(is_limited(facts, role.name, _STATEMENT) for role in application_roles(facts))
+    bounded = all(statement_limited(facts, role.name) for role in application_roles(facts))
     yield from missing_timeout(
         facts,
         METADATA,
@@ -70,8 +73,8 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
 
 
 def _ends_soon(facts: Facts, role_name: str) -> bool | None:
-    longest = milliseconds(of_role(facts, _STATEMENT, role_name))
-    if longest and longest <= LONGEST_WAIT:
+    ends = (milliseconds(of_role(facts, _STATEMENT, role_name)), driver_limit(facts, role_name))
+    if any(each and each <= LONGEST_WAIT for each in ends):
         return True
     return is_limited(facts, role_name, SETTING)
 
@@ -81,7 +84,19 @@ _OFF = setting(SETTING, "0", "default")
 _ENGINE = "from sqlalchemy import create_engine\nengine = create_engine('postgresql+psycopg://app@db.example.org/app')"
 _NO_STATEMENT_TIMEOUT = setting("statement_timeout", "0", "default")
 
+_ASYNC = (
+    "from sqlalchemy.ext.asyncio import create_async_engine\n"
+    "engine = create_async_engine('postgresql+asyncpg://app@db.example.org/app',"
+    " connect_args={{'command_timeout': {}}})"
+)
+
 BAD = (
+    Example(
+        "asyncpg's limit of a statement ends the wait late",
+        engine=_ASYNC.format(10.1),
+        given=(_APP, _OFF, _NO_STATEMENT_TIMEOUT, live()),
+        severity="low",
+    ),
     Example(
         "nothing is set anywhere", given=(_APP, _OFF, _NO_STATEMENT_TIMEOUT), objects=(SETTING,), severity="medium"
     ),
@@ -110,6 +125,11 @@ BAD = (
     ),
 )
 GOOD = (
+    Example(
+        "asyncpg's short limit of a statement ends the wait",
+        engine=_ASYNC.format(10),
+        given=(_APP, _OFF, _NO_STATEMENT_TIMEOUT, live()),
+    ),
     Example(
         "the engine limits its own",
         engine=_ENGINE,

@@ -4,7 +4,8 @@ What it finds:
     Roles that can log in and whose sessions in this database have statement_timeout 0, after the settings of the
     server, of the database and of the roles are laid over each other as PostgreSQL does. Superusers, replication and
     monitoring roles are left out where others can log in. A role that ALTER ROLE freed on purpose is left out where
-    other roles are limited. Where --engine is given, what a connection of it shows is what its role has.
+    other roles are limited. Where --engine is given, what a connection of it shows is what its role has, and asyncpg's
+    command_timeout limits it as well, since that cancels the statement on the server.
 
 Why it matters:
     A query that never ends keeps its connection, its locks and the oldest snapshot, so that VACUUM removes nothing
@@ -27,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pgproof.facts.model import Facts
-from pgproof.rules.configuration._sessions import Timeout, is_limited, missing_timeout
+from pgproof.rules.configuration._sessions import Timeout, missing_timeout, statement_limited
 from pgproof.rules.configuration._words import longest_statement
 from pgproof.rules.finding import Finding, NotChecked
 from pgproof.rules.given import setting, workload
@@ -52,7 +53,7 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
         facts,
         METADATA,
         _TIMEOUT,
-        lambda role: is_limited(facts, role, SETTING),
+        lambda role: statement_limited(facts, role),
         "A query that does not end keeps its connection, its locks and the oldest snapshot until somebody ends it."
         + longest_statement(facts),
         METADATA.severity,
@@ -63,7 +64,29 @@ _APP = roles(role("app"), role("postgres", superuser=True))
 _OFF = setting(SETTING, "0", "default")
 _ENGINE = "from sqlalchemy import create_engine\nengine = create_engine('postgresql+psycopg://app@db.example.org/app')"
 
+_ASYNC = (
+    "from sqlalchemy.ext.asyncio import create_async_engine\n"
+    "engine = create_async_engine('postgresql+asyncpg://app@db.example.org/app', connect_args={{'{}': {}}})"
+)
+
 BAD = (
+    Example(
+        "asyncpg limits another role's statements",
+        engine=_ASYNC.format("command_timeout", 10),
+        given=(roles(role("app"), role("reports")), _OFF, live(role="app")),
+        severity="low",
+        says=("is 0 for reports (app covered)",),
+    ),
+    Example(
+        "asyncpg limits how long it takes to connect, and nothing after that",
+        engine=_ASYNC.format("timeout", 10),
+        given=(_APP, _OFF, live()),
+    ),
+    Example(
+        "what asyncpg calls its limit is none of another driver's",
+        engine=_ENGINE.replace("app')", "app', connect_args={'command_timeout': 10})"),
+        given=(_APP, _OFF, live()),
+    ),
     Example(
         "nothing is set anywhere",
         given=(_APP, _OFF),
@@ -136,6 +159,11 @@ BAD = (
     ),
 )
 GOOD = (
+    Example(
+        "asyncpg cancels what runs too long",
+        engine=_ASYNC.format("command_timeout", 10.5),
+        given=(_APP, _OFF, live(statement_timeout="0")),
+    ),
     Example("the engine limits its own", engine=_ENGINE, given=(_APP, _OFF, live(statement_timeout="30s"))),
     Example(
         "the engine limits an administrator, who is all that it could sign in with",

@@ -7,17 +7,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pgproof.facts.catalog import Catalog, Column, Constraint, Table
-from pgproof.facts.questions import Counts, Duplicates
+from pgproof.facts.model import Facts
+from pgproof.facts.questions import AnyOf, Counts, Duplicates, IsNull, RowsWhere
+from pgproof.remedy.operation import Operation
+from pgproof.rules.finding import ObjectRef, table_ref
+from pgproof.rules.integrity._foreign_keys import parent_of
 from pgproof.rules.integrity._keys import (
     distinct_values,
+    enforcing,
     expected_repeats,
     has_rule_over,
     is_bookkeeping,
     is_state,
+    none_there,
+    own_references,
     required,
     surplus,
     surplus_share,
 )
+from pgproof.rules.integrity._nullability import set_not_null
 
 MOST_REFERENCES = 3
 """A table with more required references is an entity, or a fact table, that is not there to join them."""
@@ -29,9 +37,9 @@ Where pairs may repeat (messages, visits, orders), they do so in a large part of
 """
 REPEATING_SHARE = 0.25
 """Share of rows that must have a parent in common with an earlier row, on every side: else it belongs to one parent."""
-LEAST_EXPECTED = 5.0
+LEAST_EXPECTED = 5
 """Repeats that chance must be expected to make for their absence to say something: none comes with p = e^-5 < 1 %."""
-CONTENT_EXPECTED = 20.0
+CONTENT_EXPECTED = 20
 """The same for a table with content of its own, of which there must be at most a tenth."""
 
 _LOG = re.compile(
@@ -74,6 +82,22 @@ class Association:
     def is_called_a_log(self) -> bool:
         """Whether its name says that its rows record what may happen again."""
         return _LOG.fullmatch(self.table.name) is not None
+
+    @property
+    def optional(self) -> tuple[Column, ...]:
+        """The columns that may be NULL: those of a bare link whose maker did not declare its key."""
+        return tuple(column for name in self.columns if not (column := self.table.column(name)).not_null)
+
+    @property
+    def unjoined(self) -> tuple[RowsWhere, ...]:
+        """The question how many rows leave a side open; none where no row can."""
+        missing = tuple(IsNull(column.name) for column in self.optional)
+        return (RowsWhere(self.table.qualified_name, AnyOf(missing)),) if missing else ()
+
+    @property
+    def repeats(self) -> tuple[Duplicates, ...]:
+        """The questions that together tell whether pairs are meant to be unique, the one for pairs first."""
+        return self.pairs, *self.sides
 
     @property
     def sides(self) -> tuple[Duplicates, ...]:
@@ -130,18 +154,44 @@ def _is_occurrence(column: Column) -> bool:
     return column.not_null and column.type_category == "D" and not column.has_default and not is_bookkeeping(column)
 
 
-def ought_to_be_unique(association: Association, counts: Counts, sides: list[Counts]) -> bool:
+def ought_to_be_unique(facts: Facts, association: Association, counts: Counts) -> bool:
     """Tell whether the rows show that pairs are meant to be unique: both parents repeat, and hardly any pair does."""
     if surplus_share(association.table, counts) > VIOLATED_SHARE:
         return False
-    if any(surplus_share(association.table, side) < REPEATING_SHARE for side in sides):
+    if any(surplus_share(association.table, side) < REPEATING_SHARE for side in _sides(facts, association)):
         return False
-    expected = expected_by_chance(counts, sides)
+    expected = expected_by_chance(facts, association, counts)
     if association.content:
         return not association.occurrence and expected >= CONTENT_EXPECTED and surplus(counts) * 10 <= expected
     return surplus(counts) > 0 or (not association.occurrence and expected >= LEAST_EXPECTED)
 
 
-def expected_by_chance(counts: Counts, sides: list[Counts]) -> float:
+def expected_by_chance(facts: Facts, association: Association, counts: Counts) -> int:
     """Return how many pairs chance alone would have repeated, at least."""
-    return expected_repeats(counts.rows_examined, [distinct_values(side) for side in sides])
+    return expected_repeats(counts.rows_examined, [distinct_values(side) for side in _sides(facts, association)])
+
+
+def leaves_open(facts: Facts, association: Association) -> bool:
+    """Tell whether rows may be there with one side alone, which no key of a link takes."""
+    return not none_there(facts, *association.unjoined)
+
+
+def keeping_apart(facts: Facts, association: Association) -> tuple[Operation, ...]:
+    """Return what makes pairs unique that are; of a link without a primary key whose every row has both sides, the key.
+
+    Nothing where no single index reaches all rows.
+    """
+    table, columns = association.table, association.columns
+    required_first = set_not_null(facts, table, *association.optional)
+    return (*required_first, *enforcing(facts.catalog, table, columns, required_by_then=True))
+
+
+def parents(catalog: Catalog, association: Association) -> tuple[ObjectRef, ...]:
+    """Return the tables that an association joins, each once."""
+    keys = [key for key in own_references(association.table) if key.columns in association.references]
+    found = {parent.oid: parent for key in keys if (parent := parent_of(catalog, key)) is not None}
+    return tuple(table_ref(parent) for parent in found.values())
+
+
+def _sides(facts: Facts, association: Association) -> list[Counts]:
+    return [counts for side in association.sides if (counts := facts.counts(side)) is not None]

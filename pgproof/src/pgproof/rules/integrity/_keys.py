@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from pgproof.facts.catalog import Catalog, Column, Constraint, Index, Table
 from pgproof.facts.model import Facts
-from pgproof.facts.questions import Answer, Counts, Duplicates
+from pgproof.facts.questions import Answer, Counts, Duplicates, Question, RowsWhere
 from pgproof.remedy.constraints import AddPrimaryKey, AddUnique
 from pgproof.remedy.names import object_name
-from pgproof.rules.finding import Confidence, Evidence, NotChecked, table_ref
+from pgproof.rules.finding import Confidence, Evidence, NotChecked, counted, table_ref
 from pgproof.rules.reading import regclass, unanswered
 
 SMALL_VOCABULARY = 20
@@ -64,21 +64,21 @@ def is_state(table: Table, column: Column) -> bool:
     return statistics is not None and column.type_category == "S" and 0 < statistics.n_distinct <= SMALL_VOCABULARY
 
 
-def expected_repeats(rows: int, distinct: Sequence[int]) -> float:
+def expected_repeats(rows: int, distinct: Sequence[int]) -> int:
     """Return how many pairs of rows would be equal if the values of each column were dealt out at random.
 
-    The least that chance can make: it takes every value to be as frequent as any other.
+    The least that chance can make: it takes every value to be as frequent as any other, and drops the fraction.
 
     Args:
         rows: of the table.
         distinct: number of different values of each column.
     """
     if rows < 2:
-        return 0.0
+        return 0
     expected = rows * (rows - 1) / 2
     for values in distinct:
         expected *= (rows / values - 1) / (rows - 1)
-    return expected
+    return int(expected)
 
 
 def distinct_values(counts: Counts) -> int:
@@ -89,6 +89,11 @@ def distinct_values(counts: Counts) -> int:
 def surplus(counts: Counts) -> int:
     """Return the rows that would have to go for one of each group to stay."""
     return counts.surplus_rows or 0
+
+
+def groups(counts: Counts) -> int:
+    """Return the groups of equal rows."""
+    return counts.groups or 0
 
 
 def surplus_share(table: Table, counts: Counts) -> float:
@@ -104,21 +109,45 @@ def surplus_share(table: Table, counts: Counts) -> float:
     return 1.0 if rows is None else min(share * rows / counts.rows_examined, 1.0)
 
 
-def tells(counts: Counts) -> bool:
-    """Tell whether a count says anything: a sample that holds no equal rows proves nothing."""
-    return counts.exact or surplus(counts) > 0
+def answered(facts: Facts, *questions: Question) -> tuple[tuple[Answer, Counts], ...] | None:
+    """Return the answers to questions with their counts; None where one was not asked, or refused."""
+    answers = [facts.answer(each) for each in questions]
+    found = tuple((each, each.counts) for each in answers if each is not None and each.counts is not None)
+    return found if found and len(found) == len(answers) else None
 
 
-def not_told(facts: Facts, question: Duplicates, table: Table) -> NotChecked:
-    """Return that a question was not answered, or by a sample that proves nothing."""
-    if facts.counts(question) is None:
-        return unanswered(facts, question, table, *question.columns)
-    return NotChecked("a count of the whole table (--data exact)", (table_ref(table, *question.columns),))
+def told(facts: Facts, *questions: Question) -> tuple[Answer, Counts] | None:
+    """Return the answer to the first of questions that are read together, with its counts.
+
+    None where there is no question, or one was not answered, or by a sample that came across nothing, which proves
+    nothing.
+    """
+    found = answered(facts, *questions)
+    return found[0] if found and all(counts.exact or counts.rows for _, counts in found) else None
 
 
-def at_least(counts: Counts) -> str:
-    """Return the words before a number that a sample came to; nothing before an exact one."""
-    return "" if counts.exact else "At least "
+def none_there(facts: Facts, *questions: RowsWhere) -> bool:
+    """Tell whether every question was answered, by a count of all rows, with none."""
+    counts = [facts.counts(question) for question in questions]
+    return all(each is not None and each.exact and not each.rows for each in counts)
+
+
+def not_told(facts: Facts, table: Table, question: Question, *others: Question, columns: Sequence[str]) -> NotChecked:
+    """Return why questions are not told: one was not answered, or by a sample that came across nothing."""
+    for each in (question, *others):
+        if facts.counts(each) is None:
+            return unanswered(facts, each, table, *columns)
+    return NotChecked("a count of the whole table (--data exact)", (table_ref(table, *columns),))
+
+
+def at_least(counts: Counts, number: int) -> str:
+    """Return a number that was counted, in words that say so where only a part of the rows was."""
+    return f"{number:,}" if counts.exact else f"at least {number:,}"
+
+
+def sentence(text: str) -> str:
+    """Return a text with its first letter a capital."""
+    return text[:1].upper() + text[1:]
 
 
 def certainty(counts: Counts | None) -> Confidence:
@@ -128,6 +157,16 @@ def certainty(counts: Counts | None) -> Confidence:
     return "exact" if counts.exact else "sample"
 
 
+def known_from(found: tuple[Answer, Counts] | None) -> Confidence:
+    """Return how a finding is known by an answer, or without one."""
+    return certainty(found[1] if found is not None else None)
+
+
+def evidence_of(found: tuple[Answer, Counts] | None, said: str) -> tuple[Evidence, ...]:
+    """Return the evidence of an answer in words; none without one."""
+    return (counted(found[0], said),) if found is not None else ()
+
+
 def repeats(answer: Answer, counts: Counts) -> str:
     """Return what a count of duplicates came to, in words."""
     assert isinstance(answer.question, Duplicates)
@@ -135,8 +174,8 @@ def repeats(answer: Answer, counts: Counts) -> str:
     if not surplus(counts):
         return f"no two of {counts.rows_examined:,} rows have the same ({listed})"
     return (
-        f"{counts.rows:,} of {counts.rows_examined:,} rows share their ({listed}) with another, in {counts.groups:,}"
-        f" groups: {at_least(counts).lower()}{surplus(counts):,} surplus rows"
+        f"{at_least(counts, counts.rows)} of {counts.rows_examined:,} rows share their ({listed}) with another, in"
+        f" {at_least(counts, groups(counts))} groups: {at_least(counts, surplus(counts))} surplus rows"
     )
 
 
@@ -150,21 +189,23 @@ def no_unique_rule(table: Table, *columns: str) -> Evidence:
     )
 
 
-def enforcing(catalog: Catalog, table: Table, columns: tuple[str, ...]) -> tuple[AddUnique | AddPrimaryKey, ...]:
+def enforcing(
+    catalog: Catalog, table: Table, columns: tuple[str, ...], *, required_by_then: bool = False
+) -> tuple[AddUnique | AddPrimaryKey, ...]:
     """Return what makes columns unique whose values do not repeat; nothing where no single index reaches all rows.
 
     A table without a primary key gets it, and a column leads the index that no other index begins with.
+
+    Args:
+        catalog: of the table.
+        table: without a unique rule over the columns.
+        columns: to make unique.
+        required_by_then: an operation before this one makes all the columns NOT NULL.
     """
     if table.kind != "table" or catalog.partitions(table):
         return ()
     led = {index.columns[0] for index in table.indexes if index.usable}
     ordered = tuple(sorted(columns, key=lambda column: column in led))
-    if table.primary_key is None and required(table, columns):
+    if table.primary_key is None and (required_by_then or required(table, columns)):
         return (AddPrimaryKey(table.schema, table.name, object_name("pk", table.name, ordered), ordered),)
     return (AddUnique(table.schema, table.name, object_name("uq", table.name, ordered), ordered),)
-
-
-def counts_of(facts: Facts, question: Duplicates) -> tuple[Answer, Counts] | None:
-    """Return the answer to a question with its counts; None where it was not asked, or refused."""
-    answer = facts.answer(question)
-    return (answer, answer.counts) if answer is not None and answer.counts is not None else None

@@ -11,7 +11,7 @@ from pgproof.remedy.indexes import CreateIndex
 from pgproof.remedy.names import object_name, quoted
 from pgproof.rules.counter_examples import EqualRows
 from pgproof.rules.finding import Finding, NotChecked, Remedy, counted, table_ref
-from pgproof.rules.integrity._keys import certainty, counts_of, enforcing, not_told, surplus
+from pgproof.rules.integrity._keys import at_least, certainty, enforcing, not_told, sentence, surplus, told
 from pgproof.rules.reading import locked
 from pgproof.rules.rule import Metadata
 
@@ -39,27 +39,30 @@ def differing_in_case(metadata: Metadata, facts: Facts, table: Table, column: Co
     if table.locked:
         yield locked(table)
         return
-    found, capitals = counts_of(facts, in_lower_case(table, column)), facts.answer(with_capitals(table, column))
-    if found is None or capitals is None or capitals.counts is None or not capitals.counts.exact:
-        yield not_told(facts, in_lower_case(table, column), table)
+    questions = (in_lower_case(table, column), with_capitals(table, column))
+    found, capitals = told(facts, *questions), told(facts, *reversed(questions))
+    if found is None or capitals is None:
+        yield not_told(facts, table, *questions, columns=(column.name,))
         return
-    if capitals.counts.rows == 0:
+    with_any = capitals[1]
+    if with_any.rows == 0:
         # Whoever writes the addresses writes them in lower case.
         return
     answer, counts = found
     if surplus(counts):
-        consequence = (
-            f"{surplus(counts):,} of {counts.rows_examined:,} accounts share their address with another but for its"
-            " case: mail for one reaches the other, and a lookup without case takes any of them."
+        consequence = sentence(
+            f"{at_least(counts, surplus(counts))} of {counts.rows_examined:,} accounts share their address with another"
+            " but for its case: mail for one reaches the other, and a lookup without case takes any of them."
         )
-        remedy = Remedy(f"Decide which of the {counts.rows:,} accounts stay, then make lower({column.name}) unique.")
+        remedy = Remedy(
+            f"Decide which of {at_least(counts, counts.rows)} accounts stay, then make lower({column.name}) unique."
+        )
     else:
-        consequence = (
-            f"{capitals.counts.rows:,} of {capitals.counts.rows_examined:,} addresses have capitals, so the same one in"
-            " another case opens a second account."
+        consequence = sentence(
+            f"{at_least(with_any, with_any.rows)} of {with_any.rows_examined:,} addresses have capitals, so the same"
+            " one in another case opens a second account."
         )
-        operations = unique_in_lower_case(facts, table, column.name) if counts.exact else ()
-        remedy = Remedy(f"Make lower({column.name}) unique.", operations)
+        remedy = Remedy(f"Make lower({column.name}) unique.", unique_in_lower_case(facts, table, column.name))
     yield metadata.finding(
         objects=(table_ref(table, column.name),),
         message=f"{table.qualified_name}.{column.name} may hold one address twice, in another case",
@@ -67,8 +70,8 @@ def differing_in_case(metadata: Metadata, facts: Facts, table: Table, column: Co
         severity="high" if surplus(counts) else "medium",
         confidence=certainty(counts),
         evidence=(
-            counted(answer, f"{surplus(counts):,} surplus rows in lower case"),
-            counted(capitals, f"{capitals.counts.rows:,} rows with capitals"),
+            counted(answer, f"{at_least(counts, surplus(counts))} surplus rows in lower case"),
+            counted(capitals[0], f"{at_least(with_any, with_any.rows)} rows with capitals"),
         ),
         remedy=remedy,
         counter_example=EqualRows(table.qualified_name, (column.name,), differ_in_case=(column.name,)),

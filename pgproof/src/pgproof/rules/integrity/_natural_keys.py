@@ -57,12 +57,10 @@ class NaturalKey:
         return Duplicates(self.table.qualified_name, self.columns, self.lower, AllOf(given) if given else None)
 
     @property
-    def empty(self) -> RowsWhere | None:
-        """The question how many rows have an empty text for a value; None where none can."""
-        texts = self._texts
-        if not texts:
-            return None
-        return RowsWhere(self.table.qualified_name, AnyOf(tuple(Compare(name, "=", constant="") for name in texts)))
+    def empty(self) -> tuple[RowsWhere, ...]:
+        """The question how many rows have an empty text for a value; none where none can."""
+        empty = tuple(Compare(name, "=", constant="") for name in self._texts)
+        return (RowsWhere(self.table.qualified_name, AnyOf(empty)),) if empty else ()
 
     @property
     def _texts(self) -> tuple[str, ...]:

@@ -47,3 +47,8 @@ def accepted_nulls(facts: Facts, table: Table, *columns: Column) -> AcceptedRow 
     if facts.catalog.partitions(table):
         return None
     return AcceptedRow(table.qualified_name, tuple((column.name, "NULL") for column in columns))
+
+
+def known_rows(table: Table) -> int:
+    """Return the rows of a table as the server estimates them; 0 where nobody knows."""
+    return table.estimated_rows or 0

@@ -32,35 +32,37 @@ When to ignore:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias
 
 from pgproof.facts.model import Facts
-from pgproof.facts.questions import Answer, Counts, Duplicates
-from pgproof.rules import given
+from pgproof.facts.questions import Answer, Counts, Duplicates, RowsWhere
 from pgproof.rules.counter_examples import EqualRows
-from pgproof.rules.finding import Evidence, Finding, NotChecked, ObjectRef, Remedy, Severity, counted, table_ref
-from pgproof.rules.integrity._association_examples import APPLICATION, LINE, PARTLY, REFERENCES, joining, pairs
+from pgproof.rules.finding import Finding, NotChecked, Remedy, Severity, counted, table_ref
+from pgproof.rules.integrity._association_examples import JOINED_AGAIN, JOINED_ONCE
 from pgproof.rules.integrity._associations import (
     LEAST_EXPECTED,
     Association,
     associations,
     expected_by_chance,
+    keeping_apart,
+    leaves_open,
     ought_to_be_unique,
+    parents,
 )
 from pgproof.rules.integrity._keys import (
     at_least,
     certainty,
-    counts_of,
-    enforcing,
+    groups,
     no_unique_rule,
     not_told,
     repeats,
+    sentence,
     surplus,
     surplus_share,
-    tells,
+    told,
 )
+from pgproof.rules.integrity._moves import moving_first, surplus_moved, which_stays
 from pgproof.rules.reading import locked
-from pgproof.rules.rule import Example, Metadata
+from pgproof.rules.rule import Metadata
 
 METADATA = Metadata(code="INT01", slug="association-without-unique", severity="high", needs=("catalog", "data"))
 
@@ -70,14 +72,11 @@ JUDGED_ROWS = 100
 """Rows below which a share says nothing."""
 
 
-_Found: TypeAlias = tuple[Answer, Counts] | None
-
-
-def questions(facts: Facts) -> Iterator[Duplicates]:
-    """Ask how many pairs repeat, and how many values each foreign key has."""
+def questions(facts: Facts) -> Iterator[Duplicates | RowsWhere]:
+    """Ask how many pairs repeat, how many values each foreign key has, and how many rows leave one open."""
     for association in associations(facts.catalog):
-        yield association.pairs
-        yield from association.sides
+        yield from association.repeats
+        yield from association.unjoined
 
 
 def check(facts: Facts) -> Iterator[Finding | NotChecked]:
@@ -86,72 +85,91 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
         if association.table.locked:
             yield locked(association.table)
             continue
-        found = counts_of(facts, association.pairs)
-        sides = [counts for side in association.sides if (counts := facts.counts(side)) is not None]
-        if found is not None and (len(sides) < len(association.sides) or not tells(found[1])):
-            found = None
-        if association.link and not association.is_called_a_log:
-            yield from _link(facts, association, found, sides)
-        elif found is None:
-            yield not_told(facts, association.pairs, association.table)
-        elif ought_to_be_unique(association, found[1], sides):
-            yield _finding(facts, association, found, sides, _severity(association, found[1]))
+        found = told(facts, *association.repeats)
+        if found is None:
+            yield not_told(facts, association.table, *association.repeats, columns=association.columns)
+            if _is_plain_link(association):
+                yield _uncounted(facts, association)
+            continue
+        severity = _severity(facts, association, found[1])
+        if severity is not None:
+            yield _counted(facts, association, *found, severity)
 
 
-def _link(facts: Facts, association: Association, found: _Found, sides: list[Counts]) -> Iterator[Finding]:
-    if found is None:
-        yield _finding(facts, association, None, sides, "medium")
-        return
-    counts = found[1]
-    if surplus(counts) == 0:
-        told = expected_by_chance(counts, sides) >= LEAST_EXPECTED
-        yield _finding(facts, association, found, sides, "high" if told else "medium")
-    elif counts.rows_examined < JUDGED_ROWS or surplus_share(association.table, counts) <= LOG_SHARE:
-        yield _finding(facts, association, found, sides, "critical")
+def _is_plain_link(association: Association) -> bool:
+    return association.link and not association.is_called_a_log
 
 
-def _severity(association: Association, counts: Counts) -> Severity:
+def _severity(facts: Facts, association: Association, counts: Counts) -> Severity | None:
+    """Return how bad it is that pairs may repeat; None where they are meant to."""
+    if _is_plain_link(association):
+        if not surplus(counts):
+            return "high" if expected_by_chance(facts, association, counts) >= LEAST_EXPECTED else "medium"
+        few = counts.rows_examined < JUDGED_ROWS
+        return "critical" if few or surplus_share(association.table, counts) <= LOG_SHARE else None
+    if not ought_to_be_unique(facts, association, counts):
+        return None
     if association.content:
         return "high" if surplus(counts) else "medium"
     return "critical" if surplus(counts) else "high"
 
 
-def _finding(facts: Facts, association: Association, found: _Found, sides: list[Counts], severity: Severity) -> Finding:
-    table, columns = association.table, association.columns
-    listed = ", ".join(columns)
-    evidence: tuple[Evidence, ...] = (no_unique_rule(table, *columns),)
-    if found is None:
-        consequence = "Two requests at the same time insert the same pair twice; nobody has counted whether any did."
-        remedy = Remedy(f"Make ({listed}) unique, after surplus rows have been moved aside.")
-    elif surplus(found[1]):
-        counts = found[1]
-        consequence = (
-            f"{at_least(counts)}{surplus(counts):,} of {counts.rows_examined:,} rows are surplus:"
-            f" {counts.groups:,} pairs are there more than once, and nothing stops the next."
-        )
-        remedy = Remedy(
-            f"Decide which row of each of {counts.groups:,} pairs stays, move the other {surplus(counts):,} aside with"
-            f" what refers to them, then make ({listed}) unique."
-        )
-    else:
-        expected = expected_by_chance(found[1], sides)
-        told = f", where chance would have repeated at least {expected:,.0f}" if expected >= LEAST_EXPECTED else ""
-        consequence = (
-            f"None of {found[1].rows_examined:,} rows repeats a pair{told}; two requests at the same time can."
-        )
-        remedy = Remedy(f"Make ({listed}) unique.", enforcing(facts.catalog, table, columns))
-    if found is not None:
-        evidence = (counted(found[0], repeats(*found)), *evidence)
+def _uncounted(facts: Facts, association: Association) -> Finding:
+    listed = ", ".join(association.columns)
     return METADATA.finding(
-        objects=(table_ref(table, *columns),),
-        message=f"{table.qualified_name} may hold the same ({listed}) any number of times",
-        consequence=consequence,
-        severity=severity,
-        confidence=certainty(found[1] if found is not None else None),
-        evidence=evidence,
-        remedy=remedy,
-        related=_parents(facts, association),
+        objects=(table_ref(association.table, *association.columns),),
+        message=_message(association),
+        consequence="Two requests at the same time insert the same pair twice; nobody has counted whether any did.",
+        severity="medium",
+        evidence=(no_unique_rule(association.table, *association.columns),),
+        remedy=Remedy(f"Make ({listed}) unique, after surplus rows have been moved aside."),
+        related=parents(facts.catalog, association),
         counter_example=_counter_example(association),
+    )
+
+
+def _counted(facts: Facts, association: Association, answer: Answer, counts: Counts, severity: Severity) -> Finding:
+    return METADATA.finding(
+        objects=(table_ref(association.table, *association.columns),),
+        message=_message(association),
+        consequence=_consequence(facts, association, counts),
+        severity=severity,
+        confidence=certainty(counts),
+        evidence=(counted(answer, repeats(answer, counts)), no_unique_rule(association.table, *association.columns)),
+        remedy=_remedy(facts, association, counts),
+        related=parents(facts.catalog, association),
+        counter_example=_counter_example(association),
+    )
+
+
+def _message(association: Association) -> str:
+    listed = ", ".join(association.columns)
+    return f"{association.table.qualified_name} may hold the same ({listed}) any number of times"
+
+
+def _consequence(facts: Facts, association: Association, counts: Counts) -> str:
+    if surplus(counts):
+        return sentence(
+            f"{at_least(counts, surplus(counts))} of {counts.rows_examined:,} rows are surplus:"
+            f" {at_least(counts, groups(counts))} pairs are there more than once, and nothing stops the next."
+        )
+    expected = expected_by_chance(facts, association, counts)
+    chance = f", where chance would have repeated at least {expected:,}" if expected >= LEAST_EXPECTED else ""
+    return f"None of {counts.rows_examined:,} rows repeats a pair{chance}; two requests at the same time can."
+
+
+def _remedy(facts: Facts, association: Association, counts: Counts) -> Remedy:
+    table, listed = association.table, ", ".join(association.columns)
+    if leaves_open(facts, association):
+        return Remedy(f"Complete or delete the rows that leave one of them NULL; then make ({listed}) the primary key.")
+    keep_apart = keeping_apart(facts, association)
+    if not surplus(counts):
+        return Remedy(f"Make ({listed}) unique.", keep_apart)
+    moves = surplus_moved(facts.catalog, table, association.columns)
+    return Remedy(
+        f"Decide which row of each of {at_least(counts, groups(counts))} pairs stays. {which_stays(moves)};"
+        f" then make ({listed}) unique.",
+        moving_first(moves, keep_apart),
     )
 
 
@@ -163,238 +181,5 @@ def _counter_example(association: Association) -> EqualRows | None:
     return EqualRows(association.table.qualified_name, association.columns)
 
 
-def _parents(facts: Facts, association: Association) -> tuple[ObjectRef, ...]:
-    """Return the tables that the association joins, each once."""
-    oids = [key.referenced for key in association.table.foreign_keys if key.columns in association.references]
-    parents = [facts.catalog.table(oid) for oid in dict.fromkeys(oids) if oid is not None]
-    return tuple(table_ref(parent) for parent in parents if parent is not None and not parent.is_partition)
-
-
-BAD = (
-    Example(
-        "an association table whose columns are not its key",
-        sql=joining("a_id int REFERENCES a, b_id int REFERENCES b", pairs(5, 5)),
-        objects=("joined", "a_id", "b_id"),
-    ),
-    Example(
-        "an empty link with a key of its own and a time of writing",
-        sql=joining(f"{REFERENCES}, created_at timestamptz NOT NULL"),
-        objects=("joined", "a_id", "b_id"),
-    ),
-    Example(
-        "people who follow people",
-        sql="""
-            CREATE TABLE people (id int PRIMARY KEY);
-            CREATE TABLE follows (follower int NOT NULL REFERENCES people, followed int NOT NULL REFERENCES people);
-        """,
-        objects=("follows", "follower", "followed"),
-    ),
-    Example(
-        "a link of which one row in ten is surplus",
-        sql=joining(REFERENCES, pairs(90, 10), pairs(10, 10)),
-        objects=("joined",),
-    ),
-    Example(
-        "a link with few rows, most of them surplus",
-        sql=joining(REFERENCES, *[pairs(33, 10)] * 3),
-        objects=("joined",),
-    ),
-    Example(
-        "applications of which one in a hundred is surplus",
-        sql=joining(APPLICATION, pairs(990, 40), pairs(10, 40)),
-        objects=("joined", "a_id", "b_id"),
-    ),
-    Example(
-        "applications that never repeat although chance would have made them",
-        sql=joining(APPLICATION, pairs(42, 10)),
-        objects=("joined", "a_id", "b_id"),
-    ),
-    Example(
-        "applications of which three in four have a job of their own",
-        sql=joining(APPLICATION, PARTLY.format(750, 994), PARTLY.format(750, 4)),
-        objects=("joined",),
-    ),
-    Example(
-        "a state that is text, by a check",
-        sql=joining(
-            f"{REFERENCES}, state text NOT NULL DEFAULT 'x' CHECK (state IN ('x', 'y'))",
-            pairs(990, 40),
-            pairs(10, 40),
-        ),
-        objects=("joined",),
-    ),
-    Example(
-        "a state that is text, of few values",
-        sql=joining(f"{REFERENCES}, state text NOT NULL DEFAULT 'x'", pairs(990, 40), pairs(10, 40))
-        + "; ANALYZE joined",
-        objects=("joined",),
-    ),
-    Example(
-        "applications with states and times that are no occurrence",
-        sql=joining(
-            f"{REFERENCES}, active boolean NOT NULL, decided date, day date NOT NULL DEFAULT now(), created_at date"
-            " NOT NULL, label text NOT NULL GENERATED ALWAYS AS ('x') STORED",
-            pairs(42, 10).replace("SELECT ", "SELECT true, now(), "),
-        ).replace("(a_id, b_id)", "(active, created_at, a_id, b_id)"),
-        objects=("joined", "a_id", "b_id"),
-    ),
-    *(
-        Example(
-            f"a link with surplus rows that is {why}",
-            sql=joining(REFERENCES, pairs(90, 10), pairs(10, 10)),
-            given=(given.table("joined", **stated),),
-            objects=("joined", "a_id", "b_id"),
-            renamed=False,
-        )
-        for why, stated in (("not counted", {"calls_user_code": True}), ("too large to count", {"bytes": 1 << 40}))
-    ),
-    Example(
-        "what is called a log, and never repeats",
-        sql=joining(REFERENCES, pairs(42, 10)) + "; ALTER TABLE joined RENAME TO a_event",
-    ),
-    Example(
-        "dated rows of which one in a hundred is surplus",
-        sql=joining(f"{REFERENCES}, day date NOT NULL", pairs(990, 40), pairs(10, 40)).replace(
-            "(a_id, b_id) SELECT ", "(day, a_id, b_id) SELECT current_date, "
-        ),
-        objects=("joined",),
-    ),
-    Example(
-        "order lines that never repeat although chance would have made them",
-        sql=joining(LINE, pairs(73, 10)),
-        objects=("joined", "a_id", "b_id"),
-    ),
-    Example(
-        "order lines that repeat a tenth as often as chance would make them",
-        sql=joining(LINE, pairs(990, 66), pairs(10, 66)),
-        objects=("joined",),
-    ),
-    Example(
-        "an association of three",
-        sql=joining(
-            "a_id int REFERENCES a, b_id int REFERENCES b, c_id int REFERENCES a, PRIMARY KEY (a_id, b_id, c_id)"
-        )
-        + "; CREATE TABLE three (a_id int NOT NULL REFERENCES a, b_id int NOT NULL REFERENCES b,"
-        " c_id int NOT NULL REFERENCES a)",
-        objects=("three", "a_id", "b_id", "c_id"),
-    ),
-    Example(
-        "a tenant's members, by composite references",
-        sql="""
-            CREATE TABLE tenants (id int PRIMARY KEY);
-            CREATE TABLE users (tenant int REFERENCES tenants, id int, PRIMARY KEY (tenant, id));
-            CREATE TABLE teams (tenant int REFERENCES tenants, id int, PRIMARY KEY (tenant, id));
-            CREATE TABLE members (
-                tenant int NOT NULL REFERENCES tenants, team int NOT NULL, member int NOT NULL,
-                FOREIGN KEY (tenant, team) REFERENCES teams, FOREIGN KEY (tenant, member) REFERENCES users
-            );
-        """,
-        objects=("members", "tenant", "team", "member"),
-    ),
-)
-GOOD = (
-    Example("a unique pair", sql=joining(f"{REFERENCES}, UNIQUE (b_id, a_id)")),
-    Example(
-        "a pair that is the key", sql=joining("a_id int REFERENCES a, b_id int REFERENCES b, PRIMARY KEY (a_id, b_id)")
-    ),
-    Example(
-        "a rule for some rows, one over an expression, and one by exclusion",
-        sql=joining(REFERENCES + ", EXCLUDE (a_id WITH =, b_id WITH =)")
-        + f"""
-            ; CREATE TABLE partly ({REFERENCES}, created_at timestamptz);
-            CREATE UNIQUE INDEX ON partly (b_id) WHERE created_at IS NULL;
-            CREATE TABLE unordered ({REFERENCES});
-            CREATE UNIQUE INDEX ON unordered (least(a_id, b_id), greatest(a_id, b_id));
-        """,
-    ),
-    Example(
-        "a link that is called a log",
-        sql=joining(f"{REFERENCES}, created_at timestamptz") + "; ALTER TABLE joined RENAME TO a_event",
-        renamed=False,
-    ),
-    Example(
-        "a log that an audit may not count",
-        sql=joining(REFERENCES) + "; ALTER TABLE joined RENAME TO a_event",
-        given=(given.table("a_event", calls_user_code=True),),
-        renamed=False,
-    ),
-    Example(
-        "a link of which more than one row in ten is surplus", sql=joining(REFERENCES, pairs(89, 10), pairs(11, 10))
-    ),
-    Example("visits, by their own time", sql=joining(f"{REFERENCES}, visited_at timestamptz DEFAULT now()")),
-    Example(
-        "applications of which more than one in a hundred is surplus",
-        sql=joining(APPLICATION, pairs(989, 40), pairs(11, 40)),
-    ),
-    Example("applications too few to tell", sql=joining(APPLICATION, pairs(41, 10))),
-    Example(
-        "payments, mostly one for each order",
-        sql=joining(APPLICATION, PARTLY.format(751, 994), PARTLY.format(751, 4)),
-    ),
-    Example(
-        "payments, the other way round",
-        sql=joining(
-            APPLICATION,
-            *(
-                select.replace("n % 751, n % 7", "n % 7, n % 751")
-                for select in (PARTLY.format(751, 994), PARTLY.format(751, 4))
-            ),
-        ),
-    ),
-    Example(
-        "appointments, as yet without a repeat",
-        sql=joining(f"{REFERENCES}, starts_at timestamptz NOT NULL", pairs(42, 10)).replace(
-            "(a_id, b_id) SELECT ", "(starts_at, a_id, b_id) SELECT now(), "
-        ),
-    ),
-    Example(
-        "matches of a season",
-        sql=joining(f"{LINE}, day date NOT NULL", pairs(73, 10)).replace(
-            "(a_id, b_id) SELECT ", "(day, a_id, b_id) SELECT current_date, "
-        ),
-    ),
-    Example("order lines too few to tell", sql=joining(LINE, pairs(72, 10))),
-    Example(
-        "order lines that repeat more than a tenth as often as chance would make them",
-        sql=joining(LINE, pairs(990, 67), pairs(10, 67)),
-    ),
-    Example(
-        "messages",
-        sql=joining(f"{REFERENCES}, body text NOT NULL DEFAULT 'x' CHECK (body <> '')", pairs(990, 90), pairs(10, 90)),
-    ),
-    Example(
-        "a row with two optional references may have either",
-        sql=joining("id serial PRIMARY KEY, a_id int REFERENCES a, b_id int REFERENCES b"),
-    ),
-    Example(
-        "a child of one parent that mentions another",
-        sql=joining("id serial PRIMARY KEY, a_id int NOT NULL REFERENCES a, b_id int REFERENCES b"),
-    ),
-    Example(
-        "a reference declared twice",
-        sql=joining("id serial PRIMARY KEY, a_id int NOT NULL REFERENCES a REFERENCES a, b_id int"),
-    ),
-    Example(
-        "a tenant's user, whose tenant is a reference of its own",
-        sql="""
-            CREATE TABLE tenants (id int PRIMARY KEY);
-            CREATE TABLE users (tenant int REFERENCES tenants, id int, PRIMARY KEY (tenant, id));
-            CREATE TABLE notes (
-                id int PRIMARY KEY, tenant int NOT NULL REFERENCES tenants, author int NOT NULL,
-                FOREIGN KEY (tenant, author) REFERENCES users
-            );
-        """,
-    ),
-    Example(
-        "an entity with four parents",
-        sql=joining(
-            f"{REFERENCES}, c_id int NOT NULL DEFAULT 1 REFERENCES a, d_id int NOT NULL DEFAULT 1 REFERENCES b"
-        ),
-    ),
-    Example(
-        "a table that another session locks",
-        sql=joining(REFERENCES),
-        given=(given.table("joined", locked=True),),
-        renamed=False,
-    ),
-)
+BAD = JOINED_AGAIN
+GOOD = JOINED_ONCE

@@ -31,6 +31,7 @@ from pgproof.facts.model import Facts
 from pgproof.remedy.names import literal
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, constraint_ref
 from pgproof.rules.integrity._conditions import conditions
+from pgproof.rules.integrity._stated import unreadable_checks
 from pgproof.rules.reading import locked, regclass
 from pgproof.rules.rule import Example, Metadata
 
@@ -92,7 +93,7 @@ def _finding(table: Table, constraint: Constraint, called: str) -> Finding:
                 " LEFT JOIN pg_depend AS d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid"
                 " AND d.refclassid = 'pg_proc'::regclass LEFT JOIN pg_proc AS p ON p.oid = d.refobjid"
                 f" WHERE c.conname = {literal(constraint.name)} AND c.conrelid = {regclass(table)}",
-                constraint.expression or "calls a function that is not immutable",
+                f"it depends on {called}",
             ),
         ),
         remedy=Remedy(
@@ -150,6 +151,12 @@ BAD = (
     ),
 )
 GOOD = (
+    Example(
+        "a check that a session keeps from being read",
+        sql="CREATE TABLE t (at date, CHECK (at > now()))",
+        given=(unreadable_checks("t"),),
+        renamed=False,
+    ),
     *(
         Example(
             f"time can only make it true: {condition}",

@@ -25,9 +25,10 @@ from collections.abc import Iterator
 
 from pgproof.facts.catalog import Column, Table
 from pgproof.facts.model import Facts
-from pgproof.facts.questions import AllOf, IsNull, Matches, Not, RowsWhere
+from pgproof.facts.questions import AllOf, Answer, Counts, IsNull, Matches, Not, RowsWhere
 from pgproof.rules import given
 from pgproof.rules.finding import Finding, NotChecked, Remedy, counted, table_ref
+from pgproof.rules.integrity._keys import answered, at_least, certainty, sentence
 from pgproof.rules.reading import own_columns, unanswered
 from pgproof.rules.rule import Example, Metadata
 
@@ -65,13 +66,13 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield each text column that holds dates."""
     for table in facts.catalog.base_tables:
         for column in _texts(facts, table):
-            dates, others = facts.counts(_dates(table, column)), facts.counts(_others(table, column))
-            if dates is None or others is None:
+            found = answered(facts, _dates(table, column), _others(table, column))
+            if found is None:
                 yield unanswered(facts, _dates(table, column), table, column.name)
                 continue
-            if dates.rows < LEAST_VALUES or others.rows > MOST_OTHERS * (dates.rows + others.rows):
-                continue
-            yield _finding(facts, table, column)
+            dates, others = (counts.rows for _, counts in found)
+            if dates >= LEAST_VALUES and others <= MOST_OTHERS * (dates + others):
+                yield _finding(table, column, found)
 
 
 def _texts(facts: Facts, table: Table) -> Iterator[Column]:
@@ -92,27 +93,29 @@ def _others(table: Table, column: Column) -> RowsWhere:
     return RowsWhere(table.qualified_name, AllOf((Not(IsNull(column.name)), Not(Matches(column.name, DATE)))))
 
 
-def _finding(facts: Facts, table: Table, column: Column) -> Finding:
-    answers = [answer for ask in (_dates, _others) if (answer := facts.answer(ask(table, column))) is not None]
-    counts = [answer.counts for answer in answers if answer.counts is not None]
-    dates, others = (each.rows for each in counts)
-    consequence = f"All {dates:,} values are written like dates, and nothing refuses the first that is none."
+def _finding(table: Table, column: Column, found: tuple[tuple[Answer, Counts], ...]) -> Finding:
+    dates, others = (counts.rows for _, counts in found)
+    counts = found[0][1]
+    rows = "values" if counts.exact else "values of a sample"
+    consequence = f"All {dates:,} {rows} are written like dates, and nothing refuses the first that is none."
+    then = ""
     if others:
         consequence = (
-            f"{others:,} of {dates + others:,} values are not written like a date, which a date column refuses."
+            f"{others:,} of {dates + others:,} {rows} are not written like a date, which a date column refuses."
         )
+        then = f" {sentence(at_least(counts, others))} values have to be corrected or moved first."
     return METADATA.finding(
         objects=(table_ref(table, column.name),),
         message=f"{column.name} of {table.qualified_name} keeps dates as {column.type}",
         consequence=consequence,
-        confidence="exact" if all(each.exact for each in counts) else "sample",
+        # Both were counted in one scan.
+        confidence=certainty(counts),
         evidence=tuple(
-            counted(answer, f"{each.rows:,} of {each.rows_examined:,} rows")
-            for answer, each in zip(answers, counts, strict=True)
+            counted(answer, f"{at_least(each, each.rows)} of {each.rows_examined:,} rows") for answer, each in found
         ),
         remedy=Remedy(
             f"Add a column of type date or timestamptz, fill it from {column.name} in batches, and drop {column.name}."
-            + (f" The {others:,} other values have to be corrected or moved first." if others else "")
+            f"{then}"
         ),
     )
 
@@ -126,7 +129,12 @@ def _filled(values: str, *, rows: int = 20, of: str = "text") -> str:
 
 BAD = (
     *(
-        Example(f"text written {written}", sql=_filled(values, of=of), objects=("t", "v"))
+        Example(
+            f"text written {written}",
+            sql=_filled(values, of=of),
+            objects=("t", "v"),
+            says=("All 20 values are written",),
+        )
         for written, values, of in (
             ("like 2024-05-31", "(date '2024-05-31' + n)::text", "text"),
             ("like 2024-05", "to_char(date '2024-05-31' + 20 * n, 'YYYY-MM')", "char(7)"),
@@ -141,7 +149,7 @@ BAD = (
     Example(
         "one odd value in a hundred, and empty ones",
         sql=_filled("CASE WHEN n = 1 THEN 'soon' WHEN n <= 100 THEN '2024-05-31' END", rows=150),
-        says=("1 of 100 values",),
+        says=("1 of 100 values are", "drop v. 1 values have"),
         objects=("t", "v"),
     ),
     Example(
@@ -155,6 +163,13 @@ BAD = (
         objects=("t", "v"),
     ),
     Example("a column of months that ANALYZE has seen", sql=_filled("'2024-05'") + "ANALYZE t", objects=("t", "v")),
+    Example(
+        "dates in a sample of a table too large to count",
+        sql=_filled("'2024-05-31'", rows=1000).replace("text)", "text) WITH (fillfactor = 10)"),
+        given=(given.table("t", bytes=(1 << 30) + 1),),
+        says=("values of a sample are written",),
+        renamed=False,
+    ),
 )
 GOOD = (
     Example(

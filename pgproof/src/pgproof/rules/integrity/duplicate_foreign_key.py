@@ -28,9 +28,10 @@ from collections.abc import Iterator
 from pgproof.facts.catalog import Catalog, Constraint, Table
 from pgproof.facts.model import Facts
 from pgproof.remedy.constraints import DropConstraint
-from pgproof.remedy.names import quoted
 from pgproof.rules.finding import Evidence, Finding, Remedy, constraint_ref
+from pgproof.rules.integrity._foreign_keys import behaviour, definition, parent_of
 from pgproof.rules.integrity._keys import own_references, required
+from pgproof.rules.integrity._stated import unread
 from pgproof.rules.reading import regclass
 from pgproof.rules.rule import Example, Metadata
 
@@ -52,7 +53,7 @@ def _makes_needless(table: Table, by: Constraint, key: Constraint) -> bool:
     says, says_by = _pairs(key), _pairs(by)
     if says == says_by:
         return _strength(by) > _strength(key)
-    return says < says_by and required(table, by.columns) and by.validated and by.enforced
+    return says.issubset(says_by) and required(table, by.columns) and by.validated and by.enforced
 
 
 def _pairs(key: Constraint) -> set[tuple[str, str]]:
@@ -65,22 +66,17 @@ def _strength(key: Constraint) -> tuple[bool, bool, int]:
 
 
 def _finding(catalog: Catalog, table: Table, key: Constraint, by: Constraint) -> Finding:
-    same = _behaviour(key) == _behaviour(by)
-    consequence = (
-        "Each write checks it twice."
-        if same
-        else f"They disagree: {key.name} says {_in_words(key)}, {by.name} says {_in_words(by)}."
-    )
-    parent = catalog.table(key.referenced or 0)
-    operations: tuple[DropConstraint, ...] = ()
-    # The way back cannot make a key that is switched off, nor one of a period.
-    if parent is not None and key.enforced and not key.period:
-        operations = (DropConstraint(table.schema, table.name, key.name, _definition(key, parent)),)
+    if behaviour(key) == behaviour(by):
+        severity, consequence, remedy = METADATA.severity, "Each write checks it twice.", _drop(catalog, table, key)
+    else:
+        severity = "medium"
+        consequence = f"They disagree: {key.name} says {behaviour(key)}, {by.name} says {behaviour(by)}."
+        remedy = Remedy(f"Decide which of the two is meant, and drop the other: {key.name} or {by.name}.")
     return METADATA.finding(
         objects=(constraint_ref(table, key),),
         message=f"foreign key {key.name} of {table.qualified_name} says no more than {by.name}",
         consequence=consequence,
-        severity=None if same else "medium",
+        severity=severity,
         evidence=(
             Evidence(
                 "catalog",
@@ -89,39 +85,18 @@ def _finding(catalog: Catalog, table: Table, key: Constraint, by: Constraint) ->
                 f"{key.name} ({', '.join(key.columns)}) and {by.name} ({', '.join(by.columns)})",
             ),
         ),
-        remedy=Remedy(f"Drop {key.name}.", operations)
-        if same
-        else Remedy(f"Decide which of the two is meant, and drop the other: {key.name} or {by.name}."),
+        remedy=remedy,
         related=(constraint_ref(table, by),),
     )
 
 
-def _behaviour(key: Constraint) -> tuple[object, ...]:
-    return key.on_delete, set(key.on_delete_columns), key.on_update, key.match_full, key.deferrable, key.deferred
-
-
-def _in_words(key: Constraint) -> str:
-    return (
-        f"ON DELETE {(key.on_delete or '').upper()} ON UPDATE {(key.on_update or '').upper()}"
-        f"{' MATCH FULL' if key.match_full else ''}{_deferral(key)}"
-    )
-
-
-def _deferral(key: Constraint) -> str:
-    if not key.deferrable:
-        return ""
-    return f" DEFERRABLE INITIALLY {'DEFERRED' if key.deferred else 'IMMEDIATE'}"
-
-
-def _definition(key: Constraint, parent: Table) -> str:
-    """Return a foreign key as SQL after ADD CONSTRAINT name."""
-    columns, referenced = (", ".join(quoted(each) for each in names) for names in (key.columns, key.referenced_columns))
-    changed = f" ({', '.join(quoted(each) for each in key.on_delete_columns)})" if key.on_delete_columns else ""
-    return (
-        f"FOREIGN KEY ({columns}) REFERENCES {quoted(parent.schema, parent.name)} ({referenced})"
-        f"{' MATCH FULL' if key.match_full else ''} ON UPDATE {(key.on_update or '').upper()}"
-        f" ON DELETE {(key.on_delete or '').upper()}{changed}{_deferral(key)}{'' if key.validated else ' NOT VALID'}"
-    )
+def _drop(catalog: Catalog, table: Table, key: Constraint) -> Remedy:
+    parent = parent_of(catalog, key)
+    # The way back cannot make a key that is switched off, nor one of a period.
+    if parent is None or not key.enforced or key.period:
+        return Remedy(f"Drop {key.name}; nothing here can make it again as it is.")
+    drop = DropConstraint(table.schema, table.name, key.name, definition(key, parent))
+    return Remedy(f"Drop {key.name}.", (drop,))
 
 
 _TENANT = """
@@ -142,7 +117,13 @@ _TWICE = """
 """
 
 BAD = (
-    Example("a reference declared twice", sql=_TWICE.format(""), objects=("two",)),
+    Example(
+        "a reference declared twice",
+        sql=_TWICE.format(""),
+        objects=("two",),
+        severity="low",
+        says=("Each write checks it twice.", "Drop two."),
+    ),
     Example(
         "a reference declared twice, of which one was never validated",
         sql="""
@@ -154,8 +135,20 @@ BAD = (
         """,
         objects=("older",),
     ),
-    Example("two answers to a parent that goes", sql=_TWICE.format("ON DELETE CASCADE"), objects=("two",)),
-    Example("two moments of checking", sql=_TWICE.format("DEFERRABLE"), objects=("two",)),
+    Example(
+        "two answers to a parent that goes",
+        sql=_TWICE.format("ON DELETE CASCADE"),
+        objects=("two",),
+        severity="medium",
+        says=("two says ON UPDATE NO ACTION ON DELETE CASCADE, one says ON UPDATE NO ACTION ON DELETE NO ACTION",),
+    ),
+    Example(
+        "two moments of checking",
+        sql=_TWICE.format("DEFERRABLE"),
+        objects=("two",),
+        severity="medium",
+        says=("two says ON UPDATE NO ACTION ON DELETE NO ACTION DEFERRABLE INITIALLY IMMEDIATE",),
+    ),
     Example(
         "three of them, with actions, over two columns in either order",
         sql="""
@@ -188,8 +181,72 @@ BAD = (
         objects=("two",),
     ),
     Example("a part of a wider reference", sql=_TENANT.format("NOT NULL"), objects=("narrow",)),
+    Example(
+        "a reference declared twice, of which one is switched off",
+        sql=_TWICE.format("")
+        + """
+            ; DO $do$ DECLARE name text; BEGIN
+                FOR name IN SELECT tgname FROM pg_trigger AS t JOIN pg_constraint AS c ON c.oid = t.tgconstraint
+                            WHERE c.conname = 'two' AND c.conrelid = 'b'::regclass AND tgrelid = 'b'::regclass
+                LOOP EXECUTE format('ALTER TABLE b DISABLE TRIGGER %I', name); END LOOP;
+            END $do$;
+        """,
+        says=("nothing here can make it again",),
+    ),
+    Example(
+        "a reference declared twice, to a table of a schema that was not read",
+        sql=_TWICE.format(""),
+        given=(unread("a"),),
+        says=("nothing here can make it again",),
+        renamed=False,
+    ),
+    Example(
+        "a reference declared twice that is of a period, or switched off on older servers",
+        sql="""
+            CREATE TABLE stays (id int PRIMARY KEY, room int4range, slept daterange);
+            DO $do$ DECLARE fired text; BEGIN
+                IF current_setting('server_version_num')::int >= 180000 THEN
+                    EXECUTE $q$
+                    CREATE TABLE rooms (room int4range, free daterange, PRIMARY KEY (room, free WITHOUT OVERLAPS));
+                    ALTER TABLE stays
+                        ADD CONSTRAINT one FOREIGN KEY (room, PERIOD slept) REFERENCES rooms,
+                        ADD CONSTRAINT two FOREIGN KEY (room, PERIOD slept) REFERENCES rooms;
+                    $q$;
+                ELSE
+                    CREATE TABLE rooms (room int4range, free daterange, PRIMARY KEY (room, free));
+                    ALTER TABLE stays
+                        ADD CONSTRAINT one FOREIGN KEY (room, slept) REFERENCES rooms,
+                        ADD CONSTRAINT two FOREIGN KEY (room, slept) REFERENCES rooms;
+                    FOR fired IN SELECT tgname FROM pg_trigger AS t JOIN pg_constraint AS c ON c.oid = t.tgconstraint
+                                 WHERE c.conname = 'two' AND tgrelid = 'stays'::regclass
+                    LOOP EXECUTE format('ALTER TABLE stays DISABLE TRIGGER %I', fired); END LOOP;
+                END IF;
+            END $do$;
+        """,
+        says=("nothing here can make it again",),
+        objects=("two",),
+    ),
 )
 GOOD = (
+    Example(
+        "a reference to a period, and one to its exact bounds",
+        sql="""
+            DO $do$ BEGIN
+                IF current_setting('server_version_num')::int >= 180000 THEN
+                    EXECUTE $q$
+                    CREATE TABLE rooms (
+                        room int4range, free daterange, PRIMARY KEY (room, free), UNIQUE (room, free WITHOUT OVERLAPS)
+                    );
+                    CREATE TABLE stays (
+                        id int PRIMARY KEY, room int4range, slept daterange,
+                        FOREIGN KEY (room, slept) REFERENCES rooms (room, free),
+                        FOREIGN KEY (room, PERIOD slept) REFERENCES rooms (room, PERIOD free)
+                    );
+                    $q$;
+                END IF;
+            END $do$;
+        """,
+    ),
     Example(
         "one column that refers to two tables, and to two keys of one table",
         sql="""

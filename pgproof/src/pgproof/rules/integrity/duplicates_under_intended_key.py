@@ -29,16 +29,17 @@ from dataclasses import dataclass
 from pgproof.facts.catalog import Column, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Answer, Counts, Duplicates
+from pgproof.remedy.indexes import CreateIndex
+from pgproof.remedy.names import object_name, quoted
 from pgproof.rules import given
 from pgproof.rules.counter_examples import EqualRows
-from pgproof.rules.finding import Finding, NotChecked, Remedy, counted, table_ref
+from pgproof.rules.finding import Finding, NotChecked, Remedy, Severity, counted, table_ref
 from pgproof.rules.integrity._keys import (
-    SMALL_VOCABULARY,
     at_least,
     certainty,
-    counts_of,
     distinct_values,
     expected_repeats,
+    groups,
     has_rule_over,
     is_state,
     no_unique_rule,
@@ -46,15 +47,17 @@ from pgproof.rules.integrity._keys import (
     own_references,
     repeats,
     required,
+    sentence,
     surplus,
     surplus_share,
-    tells,
+    told,
 )
+from pgproof.rules.integrity._moves import moving_first, surplus_moved, which_stays
 from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(code="INT04", slug="duplicates-under-intended-key", severity="medium", needs=("catalog", "data"))
 
-LEAST_EXPECTED = 20.0
+LEAST_EXPECTED = 20
 """Repeats that chance must be expected to make: six or fewer then come with p < 0.001 (Poisson)."""
 MOST_OF_EXPECTED = 3
 """What is there may be at most this part of what chance would make, 1/3."""
@@ -98,19 +101,20 @@ class _Intended:
 def questions(facts: Facts) -> Iterator[Duplicates]:
     """Ask how often each intended key repeats, and how many values its columns have."""
     for intended in _intended(facts):
-        yield intended.repeats
-        yield from intended.sides
+        yield from (intended.repeats, *intended.sides)
 
 
 def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield each intended key that rows break."""
     for intended in _intended(facts):
-        found = counts_of(facts, intended.repeats)
-        sides = [counts for side in intended.sides if (counts := facts.counts(side)) is not None]
-        if found is None or len(sides) < len(intended.sides) or not tells(found[1]):
-            yield not_told(facts, intended.repeats, intended.table)
-        elif surplus(found[1]) and (not intended.parent or _is_avoided(intended.table, found[1], sides)):
-            yield _finding(intended, found, sides)
+        found = told(facts, intended.repeats, *intended.sides)
+        if found is None:
+            yield not_told(facts, intended.table, intended.repeats, *intended.sides, columns=intended.columns)
+        elif surplus(found[1]):
+            if not intended.parent:
+                yield _of_an_identifier(intended, *found)
+            elif _is_avoided(facts, intended, found[1]):
+                yield _of_a_child(facts, intended, *found)
 
 
 def _intended(facts: Facts) -> Iterator[_Intended]:
@@ -135,37 +139,71 @@ def _is_a_word(table: Table, column: Column) -> bool:
     """Tell whether a column is a required text out of a vocabulary that does not grow with the table."""
     if column.base_type not in ("text", "varchar", "bpchar") or not column.not_null or is_state(table, column):
         return False
-    return column.statistics is not None and column.statistics.n_distinct > SMALL_VOCABULARY
+    # Of what ANALYZE found few values in is_state has spoken, and those that grow with the table are below zero.
+    return bool(column.statistics and max(column.statistics.n_distinct, 0))
 
 
-def _is_avoided(table: Table, counts: Counts, sides: list[Counts]) -> bool:
-    expected = _expected(counts, sides)
-    few = surplus(counts) * MOST_OF_EXPECTED <= expected and surplus_share(table, counts) <= VIOLATED_SHARE
+def _is_avoided(facts: Facts, intended: _Intended, counts: Counts) -> bool:
+    expected = _expected(facts, intended, counts)
+    few = surplus(counts) * MOST_OF_EXPECTED <= expected and surplus_share(intended.table, counts) <= VIOLATED_SHARE
     return few and expected >= LEAST_EXPECTED
 
 
-def _expected(counts: Counts, sides: list[Counts]) -> float:
+def _expected(facts: Facts, intended: _Intended, counts: Counts) -> int:
+    sides = [found for side in intended.sides if (found := facts.counts(side)) is not None]
     return expected_repeats(counts.rows_examined, [distinct_values(side) for side in sides])
 
 
-def _finding(intended: _Intended, found: tuple[Answer, Counts], sides: list[Counts]) -> Finding:
+def _of_an_identifier(intended: _Intended, answer: Answer, counts: Counts) -> Finding:
+    return _finding(
+        intended,
+        answer,
+        counts,
+        severity="high",
+        chance="",
+        # Rows that nothing tells apart could not be brought back to where they were, so people decide.
+        remedy=Remedy(
+            f"Decide which row of each of {at_least(counts, groups(counts))} groups stays, move the others aside, then"
+            f" make ({intended.text.name}) the primary key."
+        ),
+    )
+
+
+def _of_a_child(facts: Facts, intended: _Intended, answer: Answer, counts: Counts) -> Finding:
+    table = intended.table
+    keys = (*(quoted(name) for name in intended.parent), f"lower({quoted(intended.text.name)})")
+    name = object_name("uq", table.name, (*intended.parent, "lower", intended.text.name))
+    moves = surplus_moved(facts.catalog, table, intended.columns, intended.lower)
+    return _finding(
+        intended,
+        answer,
+        counts,
+        severity=METADATA.severity,
+        chance=f", where chance would have made at least {_expected(facts, intended, counts):,}",
+        remedy=Remedy(
+            f"Decide which row of each of {at_least(counts, groups(counts))} groups stays. {which_stays(moves)}; then"
+            f" make ({', '.join(intended.parent)}, lower({intended.text.name})) unique.",
+            moving_first(moves, (CreateIndex(table.schema, table.name, name, keys, unique=True),)),
+        ),
+    )
+
+
+def _finding(
+    intended: _Intended, answer: Answer, counts: Counts, *, severity: Severity, chance: str, remedy: Remedy
+) -> Finding:
     table, columns = intended.table, intended.columns
-    answer, counts = found
     listed = ", ".join(columns)
-    rows = f"{at_least(counts)}{surplus(counts):,} of {counts.rows_examined:,} rows are surplus"
-    chance = f", where chance would have made at least {_expected(counts, sides):,.0f}" if sides else ""
-    key = f"({', '.join(intended.parent)}, lower({intended.text.name}))" if intended.parent else f"({listed})"
     return METADATA.finding(
         objects=(table_ref(table, *columns),),
         message=f"{table.qualified_name} has rows with the same ({listed}), which looks like a key",
-        consequence=f"{rows}{chance}: readers that take ({listed}) for a key meet either row.",
-        severity=None if intended.parent else "high",
+        consequence=sentence(
+            f"{at_least(counts, surplus(counts))} of {counts.rows_examined:,} rows are surplus{chance}: readers that"
+            f" take ({listed}) for a key meet either row."
+        ),
+        severity=severity,
         confidence=certainty(counts),
         evidence=(counted(answer, repeats(answer, counts)), no_unique_rule(table, *columns)),
-        remedy=Remedy(
-            f"Decide which row of each of {counts.groups:,} groups stays, move the others aside, then make {key}"
-            f" {'unique' if intended.parent else 'the primary key'}."
-        ),
+        remedy=remedy,
         counter_example=EqualRows(table.qualified_name, columns),
     )
 
@@ -188,7 +226,9 @@ def _skills(words: int, repeated: int, again: str = "name", columns: str = "") -
 BAD = (
     Example(
         "skills that one row in a hundred repeats, in another case",
-        sql=_skills(25, 10, "upper(name)"),
+        sql=_skills(25, 10, "upper(name)") + "DELETE FROM skills WHERE id BETWEEN 991 AND 1000",
+        severity="medium",
+        says=("10 of 1,000 rows are surplus, where chance", "the oldest stays, by (id): move"),
         objects=("skills", "person", "name"),
     ),
     Example("skills that repeat a third as often as chance would make them", sql=_skills(88, 7), objects=("skills",)),
@@ -203,9 +243,26 @@ BAD = (
         "an identifier of a table that has lost its key",
         sql="CREATE TABLE items (id int, name text); INSERT INTO items VALUES (1, 'a'), (1, 'b'), (2, 'c')",
         objects=("items", "id"),
+        severity="high",
+        says=("1 of 3 rows are surplus: readers", "the primary key"),
+    ),
+    Example(
+        "skills that endorsements refer to, once each",
+        sql=_skills(25, 10)
+        + "CREATE TABLE endorsements (id int PRIMARY KEY, skill int UNIQUE REFERENCES skills ON DELETE CASCADE)",
+        says=("Move the others aside with what refers to them; then make (person, lower(name)) unique.",),
+        objects=("skills",),
     ),
 )
 GOOD = (
+    Example(
+        "skills out of words that grow with the table",
+        sql=_skills(25, 0).replace(
+            "'skill ' || (p * 5 + n) % 25 FROM generate_series(0, 199) p, generate_series(1, 5) n;",
+            "'skill ' || (p * 7 + n) % 110 FROM generate_series(0, 49) p, generate_series(1, 20) n;"
+            "INSERT INTO skills (person, name) SELECT person, name FROM skills ORDER BY id LIMIT 10;",
+        ),
+    ),
     Example("skills that none repeats", sql=_skills(25, 0)),
     Example("skills that more than one row in a hundred repeats", sql=_skills(25, 11)),
     Example("skills that repeat more than a third as often as chance would make them", sql=_skills(89, 7)),

@@ -31,7 +31,9 @@ from pgproof.facts.catalog import Catalog, Constraint, Table
 from pgproof.facts.model import Facts
 from pgproof.remedy.deferral import MakeDeferrable
 from pgproof.rules.finding import Evidence, Finding, Remedy, constraint_ref, table_ref
+from pgproof.rules.integrity._foreign_keys import parent_of
 from pgproof.rules.integrity._keys import own_references, required
+from pgproof.rules.integrity._stated import unread
 from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(code="INT12", slug="foreign-key-cycle", severity="low")
@@ -70,9 +72,9 @@ def _graph(catalog: Catalog, accepted: Callable[[_Reference], bool]) -> _Graph:
     graph: dict[int, tuple[_Reference, ...]] = {}
     for table in catalog.base_tables:
         references = (
-            _Reference(table, key, key.referenced or 0)
+            _Reference(table, key, parent.oid)
             for key in own_references(table)
-            if not key.deferrable and key.referenced != table.oid
+            if (parent := parent_of(catalog, key)) is not None and not key.deferrable and parent.oid != table.oid
         )
         graph[table.oid] = tuple(reference for reference in references if accepted(reference))
     return graph
@@ -106,19 +108,20 @@ def _reached(graph: _Graph, start: int) -> set[int]:
 
 def _finding(catalog: Catalog, cycle: tuple[_Reference, ...]) -> Finding:
     names = " -> ".join(str(each.table.qualified_name) for each in (*cycle, cycle[0]))
-    blocked = all(each.required for each in cycle)
-    weakest = next((each for each in cycle if not each.required), cycle[0])
+    optional = [each for each in cycle if not each.required]
     keys = ", ".join(each.key.name for each in cycle)
-    if blocked:
-        consequence = "All of the references are required: no first row can be inserted into any of the tables."
+    if optional:
+        severity, weakest = METADATA.severity, optional[0]
+        without = ", ".join(each.key.name for each in optional)
+        consequence = f"Rows are inserted without {without} and updated afterwards, and no order restores the data."
     else:
-        optional = ", ".join(each.key.name for each in cycle if not each.required)
-        consequence = f"Rows are inserted without {optional} and updated afterwards, and no order restores the data."
+        severity, weakest = "high", cycle[0]
+        consequence = "All of the references are required: no first row can be inserted into any of the tables."
     return METADATA.finding(
         objects=tuple(constraint_ref(each.table, each.key) for each in cycle),
         message=f"Foreign keys go round in a circle: {names}",
         consequence=consequence,
-        severity="high" if blocked else None,
+        severity=severity,
         evidence=(
             Evidence(
                 "catalog",
@@ -149,8 +152,20 @@ def _circle(*columns: str, more: str = "") -> str:
 
 
 BAD = (
-    Example("two tables that require each other", sql=_circle("NOT NULL", "NOT NULL"), objects=("k0", "k1")),
-    Example("a department and its manager", sql=_circle("NOT NULL", ""), objects=("k0", "k1")),
+    Example(
+        "two tables that require each other",
+        sql=_circle("NOT NULL", "NOT NULL"),
+        objects=("k0", "k1"),
+        severity="high",
+        says=("All of the references are required", "Let k0 be deferred"),
+    ),
+    Example(
+        "a department and its manager",
+        sql=_circle("NOT NULL", ""),
+        objects=("k0", "k1"),
+        severity="low",
+        says=("Rows are inserted without k1 and updated", "Let k1 be deferred"),
+    ),
     Example("three tables in a circle", sql=_circle("", "", ""), objects=("k0", "k1", "k2")),
     Example(
         "a circle that other tables lead to and away from",
@@ -181,8 +196,28 @@ BAD = (
         findings=2,
         objects=("k0", "k1", "l0", "l1"),
     ),
+    Example(
+        "a required circle of three, two of which also mention each other",
+        sql=_circle("NOT NULL", "NOT NULL", "NOT NULL", more="ALTER TABLE t1 ADD back int REFERENCES t0;"),
+        objects=("k0", "k1", "k2"),
+        severity="high",
+    ),
+    Example(
+        "two circles, of which one leads to the other",
+        sql=_circle("", "")
+        + _circle("", "").replace("t0", "u0").replace("t1", "u1").replace("k0", "l0").replace("k1", "l1")
+        + "ALTER TABLE t0 ADD u int REFERENCES u0;",
+        findings=2,
+        objects=("k0", "k1", "l0", "l1"),
+    ),
 )
 GOOD = (
+    Example(
+        "a circle through a table of a schema that was not read",
+        sql=_circle("", ""),
+        given=(unread("t1"),),
+        renamed=False,
+    ),
     Example("a tree in one table", sql="CREATE TABLE t (id int PRIMARY KEY, parent int NOT NULL REFERENCES t)"),
     Example("a circle whose check can wait", sql=_circle("NOT NULL", "NOT NULL; DEFERRABLE")),
     Example(

@@ -32,6 +32,8 @@ from pgproof.facts.objects import Sequence
 from pgproof.remedy.names import literal, quoted
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, Remedy, Severity, constraint_ref, table_ref
+from pgproof.rules.integrity._foreign_keys import parent_of
+from pgproof.rules.integrity._stated import unread
 from pgproof.rules.reading import regclass
 from pgproof.rules.rule import Example, Metadata
 
@@ -57,7 +59,7 @@ def check(facts: Facts) -> Iterator[Finding]:
     """Yield each foreign key with a column of another type than the one it refers to."""
     for table in facts.catalog.base_tables:
         for key in table.foreign_keys:
-            parent = facts.catalog.table(key.referenced or 0)
+            parent = parent_of(facts.catalog, key)
             if parent is None:
                 continue
             for name, referenced in zip(key.columns, key.referenced_columns, strict=True):
@@ -99,13 +101,13 @@ def _narrower_integer(catalog: Catalog, column: Column, parent: Table, reference
         column,
         referenced,
         f"{consequence} The key has come to {sequence.last_value:,}.",
-        "high" if sequence.last_value >= NEAR_SHARE * highest else None,
+        "high" if sequence.last_value >= int(NEAR_SHARE * highest) else None,
     )
 
 
 def _sequence_behind(catalog: Catalog, table: Table, column: Column) -> Sequence | None:
     place = (table.oid, column.name)
-    return next((each for each in catalog.sequences if place == each.owner or place in each.feeds), None)
+    return next((each for each in catalog.sequences if place in (each.owner, *each.feeds)), None)
 
 
 def _family(column: Column) -> str:
@@ -147,22 +149,42 @@ BAD = (
         "an int that refers to a bigint",
         sql=_referring("int", "bigint GENERATED ALWAYS AS IDENTITY"),
         objects=("children", "parent"),
+        severity="medium",
+        says=("cannot be referred to. Give",),
     ),
     Example(
-        "an int that refers to a bigint whose sequence is past the middle of the int",
-        sql=_referring("int", "bigint GENERATED ALWAYS AS IDENTITY", "SELECT setval('parents_id_seq', 1500000000)"),
+        "an int that refers to a bigint whose sequence has come to the middle of the int",
+        sql=_referring("int", "bigint GENERATED ALWAYS AS IDENTITY", "SELECT setval('parents_id_seq', 1073741823)"),
         objects=("children", "parent"),
+        severity="high",
+        says=("The key has come to 1,073,741,823.",),
     ),
     Example("a smallint that refers to an int", sql=_referring("smallint", "int"), objects=("children", "parent")),
+    Example(
+        "a type of one's own, with a cast, that refers to an int",
+        sql="""
+            CREATE TYPE size AS ENUM ('small', 'large');
+            CREATE FUNCTION number(size) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT length($1::text)';
+            CREATE CAST (size AS int) WITH FUNCTION number(size) AS IMPLICIT;
+        """
+        + _referring("size", "int"),
+        objects=("children", "parent"),
+    ),
     Example("an int that refers to a numeric", sql=_referring("int", "numeric"), objects=("children", "parent")),
     Example("a char that refers to a text", sql=_referring("char(3)", "varchar(3)"), objects=("children", "parent")),
     Example(
         "a varchar that is shorter than the key",
         sql=_referring("varchar(10)", "varchar(11)"),
         objects=("children", "parent"),
+        severity="low",
+        says=("Keys of up to 11 characters exist",),
     ),
     Example(
-        "a varchar with a limit that the key has not", sql=_referring("varchar(10)", "text"), objects=("children",)
+        "a varchar with a limit that the key has not",
+        sql=_referring("varchar(10)", "text"),
+        objects=("children",),
+        severity="low",
+        says=("Keys of any length exist",),
     ),
     Example(
         "a domain over another type, in a reference of two columns",
@@ -173,8 +195,34 @@ BAD = (
         """,
         objects=("children", "b"),
     ),
+    Example(
+        "an int that refers to a bigint whose sequence is short of the middle of the int",
+        sql=_referring("int", "bigint GENERATED ALWAYS AS IDENTITY", "SELECT setval('parents_id_seq', 1073741822)"),
+        severity="medium",
+        says=("The key has come to 1,073,741,822.",),
+    ),
+    Example(
+        "an int that refers to a bigint which nothing counts up, beside a table whose keys are counted",
+        sql="CREATE TABLE others (id bigserial); SELECT setval('others_id_seq', 2000000000);"
+        + _referring("int", "bigint"),
+        severity="medium",
+        says=("cannot be referred to. Give",),
+    ),
+    Example(
+        "an int that refers to a bigint whose default takes numbers from a sequence shared with others",
+        sql="CREATE SEQUENCE numbers; SELECT setval('numbers', 2000000000);"
+        + _referring("int", "bigint DEFAULT nextval('numbers')"),
+        severity="high",
+        says=("The key has come to 2,000,000,000.",),
+    ),
 )
 GOOD = (
+    Example(
+        "a reference to a table of a schema that was not read",
+        sql=_referring("int", "bigint"),
+        given=(unread("parents"),),
+        renamed=False,
+    ),
     Example("the same type", sql=_referring("bigint", "bigint")),
     Example("a wider integer holds every key", sql=_referring("bigint", "int")),
     Example("a text that refers to a varchar", sql=_referring("text", "varchar(20)")),

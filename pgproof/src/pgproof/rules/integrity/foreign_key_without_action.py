@@ -5,14 +5,15 @@ What it finds:
     its parent's row (the profile of a user) rather than something that the parent is used by. Reported once for each
     parent. Refusing the deletion is right for most references, so no other is reported: a parent that has orders or
     employees ought to stay. RESTRICT says that the refusal is meant, and so does a key that can be deferred; a
-    trigger before the parent's deletion may do the work itself.
+    trigger before the parent's deletion may do the work itself. Where the models delete the row along, INT10 looks at
+    what they and the key say.
 
 Why it matters:
     DELETE of the parent fails as long as its other half is there. Code that deletes through the ORM, which may take
     the other half along, works; code that deletes in SQL, a clean-up or an erasure on request, does not.
 
 Evidence:
-    pg_constraint.
+    pg_constraint, and the cascades of the models where they are given.
 
 Remedy:
     Decide. `ForeignKey("users.id", ondelete="CASCADE")`, with `passive_deletes=True` on the relationship, deletes the
@@ -25,12 +26,13 @@ When to ignore:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from pgproof.facts.catalog import Catalog, Constraint, Table
 from pgproof.facts.model import Facts
 from pgproof.rules.counter_examples import UndeletableParent
 from pgproof.rules.finding import Evidence, Finding, Remedy, constraint_ref, table_ref
+from pgproof.rules.integrity._cascades import relationships_along
 from pgproof.rules.integrity._keys import required
 from pgproof.rules.reading import regclass
 from pgproof.rules.rule import Example, Metadata
@@ -40,16 +42,19 @@ METADATA = Metadata(code="INT09", slug="foreign-key-without-action", severity="l
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Yield each parent that rows of its own keep from being deleted."""
+    by_orm = {along.key.oid for along in relationships_along(facts) if along.deletes}
     for parent in facts.catalog.base_tables:
         if any(trigger.before and "DELETE" in trigger.events and trigger.enabled != "D" for trigger in parent.triggers):
             continue
-        halves = tuple(_other_halves(facts.catalog, parent))
+        halves = tuple(_other_halves(facts.catalog, parent, by_orm))
         if halves:
             yield _finding(parent, halves)
 
 
-def _other_halves(catalog: Catalog, parent: Table) -> Iterator[tuple[Table, Constraint]]:
+def _other_halves(catalog: Catalog, parent: Table, by_orm: Collection[int]) -> Iterator[tuple[Table, Constraint]]:
     for table, key in catalog.referencing(parent):
+        if key.oid in by_orm:
+            continue
         if key.on_delete != "no action" or key.deferrable or table.oid == parent.oid:
             continue
         if required(table, key.columns) and table.is_unique(key.columns):
@@ -98,13 +103,33 @@ _TRIGGER = """
     CREATE TRIGGER tidies {} ON users FOR EACH ROW EXECUTE FUNCTION tidy();
 """
 
+_MODELS = """
+class User(Base):
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    profile: Mapped[Profile | None] = relationship({})
+class Profile(Base):
+    __tablename__ = "profiles"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), unique=True)
+"""
+
 BAD = (
-    Example("the profile of a user", sql=_profile(), objects=("refers",)),
+    Example(
+        "a profile that the models do not delete along", sql=_profile(), models=_MODELS.format(""), objects=("refers",)
+    ),
+    Example(
+        "the profile of a user",
+        sql=_profile(),
+        objects=("refers",),
+        says=("for each row that has one. Decide whether",),
+    ),
     Example(
         "two kinds of users, with rows",
         sql=_profile(more="CREATE TABLE staff (id int PRIMARY KEY CONSTRAINT is_a REFERENCES users)")
         + "; INSERT INTO users VALUES (1); INSERT INTO staff VALUES (1); ANALYZE staff",
         objects=("refers", "is_a"),
+        says=("one. About 1 in ",),
     ),
     Example(
         "a parent with a trigger on other changes",
@@ -123,6 +148,11 @@ BAD = (
     ),
 )
 GOOD = (
+    Example(
+        "a profile that the models delete along",
+        sql=_profile(),
+        models=_MODELS.format('cascade="all, delete-orphan"'),
+    ),
     Example("a profile that goes along", sql=_profile("ON DELETE CASCADE")),
     Example("a refusal that is meant", sql=_profile("ON DELETE RESTRICT")),
     Example("a check that can wait until the profile is gone", sql=_profile("DEFERRABLE")),

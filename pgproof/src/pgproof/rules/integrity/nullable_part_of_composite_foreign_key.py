@@ -32,8 +32,9 @@ from pgproof.remedy.constraints import AddCheck
 from pgproof.remedy.names import literal, object_name, quoted
 from pgproof.rules import given
 from pgproof.rules.counter_examples import AcceptedRow
-from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, constraint_ref, counted, table_ref
-from pgproof.rules.integrity._keys import at_least, certainty, own_references
+from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, constraint_ref
+from pgproof.rules.integrity._foreign_keys import parent_ref
+from pgproof.rules.integrity._keys import at_least, evidence_of, known_from, none_there, own_references, sentence, told
 from pgproof.rules.reading import locked, regclass
 from pgproof.rules.rule import Example, Metadata
 
@@ -81,7 +82,7 @@ def _is_held(table: Table, column: str) -> bool:
 
 
 def _partly_given(table: Table, key: Constraint) -> RowsWhere:
-    missing = tuple(IsNull(name) for name in key.columns if not table.column(name).not_null)
+    missing = tuple(IsNull(name) for name in key.columns)
     return RowsWhere(
         table.qualified_name,
         AllOf((AnyOf(missing), AnyOf(tuple(Not(IsNull(name)) for name in key.columns)))),
@@ -91,46 +92,44 @@ def _partly_given(table: Table, key: Constraint) -> RowsWhere:
 def _finding(facts: Facts, table: Table, key: Constraint) -> Finding:
     columns = [table.column(name) for name in key.columns]
     optional = ", ".join(column.name for column in columns if not column.not_null)
-    answer = facts.answer(_partly_given(table, key))
-    counts = answer.counts if answer is not None else None
-    parent = facts.catalog.table(key.referenced or 0)
-    given_in_part = counts.rows if counts is not None else 0
-    consequence = "Where one of them is NULL, nothing checks the others."
-    evidence = [
-        Evidence(
-            "catalog",
-            f"SELECT attname, attnotnull FROM pg_attribute WHERE attrelid = {regclass(table)} AND attname IN"
-            f" ({', '.join(literal(name) for name in key.columns)})",
-            f"{optional} may be NULL",
+    found = told(facts, _partly_given(table, key))
+    severity, consequence = METADATA.severity, "Where one of them is NULL, nothing checks the others."
+    if found is not None:
+        counts = found[1]
+        severity = "medium" if counts.rows else severity
+        consequence = sentence(
+            f"{at_least(counts, counts.rows)} of {counts.rows_examined:,} rows give a part, which nothing checks."
         )
-    ]
-    if answer is not None and counts is not None:
-        consequence = (
-            f"{at_least(counts)}{counts.rows:,} of {counts.rows_examined:,} rows give a part, which nothing checks."
-        )
-        evidence.insert(0, counted(answer, f"{counts.rows:,} rows give a part of ({', '.join(key.columns)})"))
     return METADATA.finding(
         objects=(constraint_ref(table, key),),
         message=f"{key.name} of {table.qualified_name} is not checked where {optional} is NULL",
         consequence=consequence,
-        severity="medium" if given_in_part else None,
-        confidence=certainty(counts),
-        evidence=tuple(evidence),
-        remedy=_remedy(table, key, columns, clean=counts is not None and counts.exact and not counts.rows),
-        related=(table_ref(parent),) if parent is not None else (),
+        severity=severity,
+        confidence=known_from(found),
+        evidence=(
+            *evidence_of(found, consequence),
+            Evidence(
+                "catalog",
+                f"SELECT attname, attnotnull FROM pg_attribute WHERE attrelid = {regclass(table)} AND attname IN"
+                f" ({', '.join(literal(name) for name in key.columns)})",
+                f"{optional} may be NULL",
+            ),
+        ),
+        remedy=_remedy(facts, table, key),
+        related=parent_ref(facts.catalog, key),
         counter_example=_counter_example(table, key, columns),
     )
 
 
-def _remedy(table: Table, key: Constraint, columns: list[Column], *, clean: bool) -> Remedy:
-    if any(column.not_null for column in columns):
-        optional = ", ".join(column.name for column in columns if not column.not_null)
+def _remedy(facts: Facts, table: Table, key: Constraint) -> Remedy:
+    optional = [name for name in key.columns if not table.column(name).not_null]
+    if len(optional) < len(key.columns):
         return Remedy(
-            f"Make {optional} NOT NULL if each row refers to something; else give what is left a key of its own."
+            f"Make {', '.join(optional)} NOT NULL if each row refers to something; else give what is left a key of its"
+            " own."
         )
-    listed = ", ".join(quoted(name) for name in key.columns)
-    condition = f"num_nulls({listed}) IN (0, {len(columns)})"
-    if not clean:
+    condition = f"num_nulls({', '.join(quoted(name) for name in key.columns)}) IN (0, {len(key.columns)})"
+    if not none_there(facts, _partly_given(table, key)):
         return Remedy(f"Complete or clear the rows that give a part; then add CHECK ({condition}), or MATCH FULL.")
     name = object_name("ck", table.name, (*key.columns, "together"))
     return Remedy(
@@ -164,11 +163,19 @@ def _located(columns: str, more: str = "") -> str:
 
 
 BAD = (
-    Example("a reference of two optional columns", sql=_located("country text, region int"), objects=("lies",)),
+    Example(
+        "a reference of two optional columns",
+        sql=_located("country text, region int"),
+        objects=("lies",),
+        severity="low",
+        says=("where country, region is NULL 0 of 0 rows give", "Let the columns be given"),
+    ),
     Example(
         "a reference of which one row gives a part",
         sql=_located("country text, region int", "INSERT INTO places VALUES (1, NULL, 5), (2, NULL, NULL)"),
         objects=("lies",),
+        severity="medium",
+        says=("1 of 2 rows give a part", "Complete or clear"),
     ),
     Example(
         "a reference of which one row gives a part, in a table too large to count",
@@ -181,6 +188,7 @@ BAD = (
         "a required column that nothing else checks",
         sql=_located("country text NOT NULL, region int"),
         objects=("lies",),
+        says=("where region is NULL", "Make region NOT NULL"),
     ),
     Example(
         "a required column that nothing else checks, beside an optional one that is positive",
@@ -203,9 +211,15 @@ BAD = (
         given=(given.table("places", calls_user_code=True),),
         objects=("lies",),
         renamed=False,
+        severity="low",
+        says=("Where one of them is NULL", "Complete or clear"),
     ),
 )
 GOOD = (
+    Example(
+        "an optional region of a required country, in a table without a key of its own",
+        sql=_located("country text NOT NULL REFERENCES countries, region int").replace("id int PRIMARY KEY, ", ""),
+    ),
     Example("required columns", sql=_located("country text NOT NULL, region int NOT NULL")),
     Example(
         "an optional region of a required country",

@@ -25,12 +25,14 @@ from collections.abc import Iterator
 
 from pgproof.facts.catalog import Constraint, Table
 from pgproof.facts.model import Facts
-from pgproof.facts.questions import Orphans
+from pgproof.facts.questions import Answer, Counts, Orphans
 from pgproof.remedy.names import quoted
 from pgproof.rules import given
 from pgproof.rules.finding import Finding, NotChecked, Remedy, counted, table_ref
-from pgproof.rules.integrity._keys import at_least, certainty
-from pgproof.rules.reading import unanswered
+from pgproof.rules.integrity._foreign_keys import parent_of
+from pgproof.rules.integrity._keys import at_least, certainty, not_told, sentence, told
+from pgproof.rules.integrity._moves import orphans_moved
+from pgproof.rules.integrity._stated import unread
 from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(code="INT06", slug="orphan-rows", severity="high", needs=("catalog", "data"))
@@ -45,26 +47,31 @@ def questions(facts: Facts) -> Iterator[Orphans]:
 def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield each foreign key with rows that refer to nothing."""
     for table, key, parent in _unchecked(facts):
-        answer = facts.answer(_question(table, key, parent))
-        if answer is None or answer.counts is None:
-            yield unanswered(facts, _question(table, key, parent), table, *key.columns)
-        elif not answer.counts.rows:
-            if not answer.counts.exact:
-                yield NotChecked("a count of the whole table (--data exact)", (table_ref(table, *key.columns),))
-        else:
-            listed = ", ".join(key.columns)
-            rows = f"{at_least(answer.counts)}{answer.counts.rows:,} of {answer.counts.rows_examined:,} rows"
-            how = "were there before the foreign key" if key.enforced else "came while its checks were off, as they are"
-            yield METADATA.finding(
-                objects=(table_ref(table, *key.columns),),
-                message=f"{table.qualified_name} ({listed}) refers to missing rows of {parent.qualified_name}",
-                consequence=f"{rows} {how}: joins lose them, and {key.name} cannot be validated.",
-                severity=None if key.enforced else "critical",
-                confidence=certainty(answer.counts),
-                evidence=(counted(answer, f"{rows} refer to nothing"),),
-                remedy=_remedy(table, key, listed),
-                related=(table_ref(parent),),
-            )
+        question = _question(table, key, parent)
+        found = told(facts, question)
+        if found is None:
+            yield not_told(facts, table, question, columns=key.columns)
+        elif found[1].rows:
+            yield _finding(facts, table, key, parent, *found)
+
+
+def _finding(facts: Facts, table: Table, key: Constraint, parent: Table, answer: Answer, counts: Counts) -> Finding:
+    listed = ", ".join(key.columns)
+    rows = f"{at_least(counts, counts.rows)} of {counts.rows_examined:,} rows"
+    if key.enforced:
+        severity, how = METADATA.severity, "were there before the foreign key"
+    else:
+        severity, how = "critical", "came while its checks were off, as they are"
+    return METADATA.finding(
+        objects=(table_ref(table, *key.columns),),
+        message=f"{table.qualified_name} ({listed}) refers to missing rows of {parent.qualified_name}",
+        consequence=sentence(f"{rows} {how}: joins lose them, and {key.name} cannot be validated."),
+        severity=severity,
+        confidence=certainty(counts),
+        evidence=(counted(answer, f"{rows} refer to nothing"),),
+        remedy=_remedy(facts, table, key, parent),
+        related=(table_ref(parent),),
+    )
 
 
 def _unchecked(facts: Facts) -> Iterator[tuple[Table, Constraint, Table]]:
@@ -74,7 +81,7 @@ def _unchecked(facts: Facts) -> Iterator[tuple[Table, Constraint, Table]]:
         for key in table.foreign_keys:
             if key.from_parent or (key.validated and key.enforced):
                 continue
-            parent = facts.catalog.table(key.referenced or 0)
+            parent = parent_of(facts.catalog, key)
             # A reference to a period is met by several rows together, which the question does not look for.
             if parent is not None and not key.period:
                 yield table, key, parent
@@ -84,11 +91,19 @@ def _question(table: Table, key: Constraint, parent: Table) -> Orphans:
     return Orphans(table.qualified_name, key.columns, parent.qualified_name, key.referenced_columns)
 
 
-def _remedy(table: Table, key: Constraint, listed: str) -> Remedy:
+def _remedy(facts: Facts, table: Table, key: Constraint, parent: Table) -> Remedy:
+    validate = f"ALTER TABLE {quoted(table.schema, table.name)} VALIDATE CONSTRAINT {quoted(key.name)}"
+    moves = orphans_moved(facts.catalog, table, key, parent)
+    if moves:
+        return Remedy(
+            f"Mend these rows or set ({', '.join(key.columns)}) to NULL where you know better; move the others to the"
+            f" schema quarantine, then run {validate}.",
+            moves,
+        )
     switch_on = "" if key.enforced else "switch its checks on, "
     return Remedy(
-        f"Mend ({listed}) of these rows, set it to NULL or move the rows aside; then {switch_on}run ALTER TABLE"
-        f" {quoted(table.schema, table.name)} VALIDATE CONSTRAINT {quoted(key.name)}."
+        f"Mend ({', '.join(key.columns)}) of these rows, set it to NULL or move the rows aside; then {switch_on}run"
+        f" {validate}."
     )
 
 
@@ -105,6 +120,8 @@ BAD = (
         "rows from before a foreign key that was never validated",
         sql=_ORPHANS + _NOT_VALID,
         objects=("children", "parent"),
+        severity="high",
+        says=("1 of 3 rows were there before the foreign key", "move the others to the schema quarantine"),
     ),
     Example(
         "rows that came while the checks were off",
@@ -115,6 +132,8 @@ BAD = (
             INSERT INTO children VALUES (2, 7);
         """,
         objects=("children", "parent"),
+        severity="critical",
+        says=("1 of 1 rows came while its checks were off", "switch its checks on, run ALTER TABLE"),
     ),
     Example(
         "a reference of two columns, of rows of a partition",
@@ -139,8 +158,45 @@ BAD = (
         """,
         objects=("logs", "parent"),
     ),
+    Example(
+        "rows from before a foreign key, to which others refer",
+        sql=_ORPHANS + _NOT_VALID + "CREATE TABLE notes (id int PRIMARY KEY, child int REFERENCES children)",
+        says=("move the rows aside; then run ALTER TABLE",),
+        objects=("children", "parent"),
+    ),
+    Example(
+        "rows from before a foreign key, in a table too large to count",
+        sql=_ORPHANS.replace("parent int)", "parent int) WITH (fillfactor = 10)")
+        + "INSERT INTO children SELECT n, 7 FROM generate_series(4, 1000) n;"
+        + _NOT_VALID,
+        given=(given.table("children", bytes=(1 << 30) + 1),),
+        says=("At least ",),
+        renamed=False,
+    ),
 )
 GOOD = (
+    Example(
+        "a reference to a period that two rows meet together",
+        sql="""
+            DO $do$ BEGIN
+                IF current_setting('server_version_num')::int >= 180000 THEN
+                    EXECUTE $q$
+                    CREATE TABLE rooms (room int4range, free daterange, PRIMARY KEY (room, free WITHOUT OVERLAPS));
+                    INSERT INTO rooms VALUES ('[1,1]', '[2020-01-01,2020-02-01)'), ('[1,1]', '[2020-02-01,2020-03-01)');
+                    CREATE TABLE stays (id int PRIMARY KEY, room int4range, slept daterange);
+                    INSERT INTO stays VALUES (1, '[1,1]', '[2020-01-30,2020-02-02)');
+                    ALTER TABLE stays ADD FOREIGN KEY (room, PERIOD slept) REFERENCES rooms NOT VALID;
+                    $q$;
+                END IF;
+            END $do$;
+        """,
+    ),
+    Example(
+        "rows that refer to a table of a schema that was not read",
+        sql=_ORPHANS + _NOT_VALID,
+        given=(unread("parents"),),
+        renamed=False,
+    ),
     Example(
         "rows of an extension's table",
         sql=_ORPHANS + _NOT_VALID,

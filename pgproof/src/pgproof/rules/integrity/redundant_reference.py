@@ -31,11 +31,13 @@ from pgproof.facts.catalog import Constraint, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Answer, Counts, Disagreements
 from pgproof.remedy.names import literal
-from pgproof.rules import given
 from pgproof.rules.counter_examples import DisagreeingReferences
-from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, counted, table_ref
+from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, Severity, counted, table_ref
+from pgproof.rules.integrity._foreign_keys import parent_of
+from pgproof.rules.integrity._keys import answered, at_least, certainty, sentence
+from pgproof.rules.integrity._two_ways_examples import AGREEING, APART
 from pgproof.rules.reading import regclass, unanswered
-from pgproof.rules.rule import Example, Metadata
+from pgproof.rules.rule import Metadata
 
 METADATA = Metadata(
     code="INT25", slug="redundant-reference", severity="medium", needs=("catalog", "data", "statistics")
@@ -91,28 +93,28 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield each pair of ways that agree by intention and not by rule."""
     for paths in _paths(facts):
         columns = (paths.direct.columns[0], paths.reference.columns[0])
-        answer = facts.answer(paths.question)
-        if answer is None or answer.counts is None:
+        found = answered(facts, paths.question)
+        if found is None:
             yield unanswered(facts, paths.question, paths.table, *columns)
             continue
+        ((answer, counts),) = found
         largest = _largest_share(paths)
+        by_chance = counts.rows_examined * (1 - (largest or 0))
+        if by_chance < LEAST_BY_CHANCE:
+            continue
         if largest is None:
-            if answer.counts.rows_examined >= LEAST_BY_CHANCE:
-                yield NotChecked("ANALYZE of the tables, and pg_read_all_data", (table_ref(paths.table, *columns),))
-            continue
-        by_chance = answer.counts.rows_examined * (1 - largest)
-        if by_chance < LEAST_BY_CHANCE or answer.counts.rows > MOST_OF_CHANCE * by_chance:
-            continue
-        yield _finding(paths, answer, answer.counts)
+            yield NotChecked("ANALYZE of the tables, and pg_read_all_data", (table_ref(paths.table, *columns),))
+        elif counts.rows <= MOST_OF_CHANCE * by_chance:
+            yield _finding(paths, answer, counts)
 
 
 def _paths(facts: Facts) -> Iterator[_Paths]:
     for table in facts.catalog.base_tables:
         single = [key for key in table.foreign_keys if len(key.columns) == 1]
         for direct in single:
-            parent = facts.catalog.table(direct.referenced or 0)
+            parent = parent_of(facts.catalog, direct)
             for reference in single:
-                between = facts.catalog.table(reference.referenced or 0)
+                between = parent_of(facts.catalog, reference)
                 if parent is None or between is None or parent is between or reference.columns == direct.columns:
                     continue
                 for onward in between.foreign_keys:
@@ -151,22 +153,24 @@ def _largest_share(paths: _Paths) -> float | None:
 def _finding(paths: _Paths, answer: Answer, counts: Counts) -> Finding:
     direct, reference, onward = paths.direct.columns[0], paths.reference.columns[0], paths.onward.columns[0]
     through = f"{paths.between.name}.{onward}"
+    severity: Severity
     if counts.rows:
-        least = "" if counts.exact else "at least "
-        consequence = (
-            f"{least}{counts.rows:,} of {counts.rows_examined:,} rows name another row of"
-            f" {paths.parent.qualified_name} in"
-            f" {direct} than through {reference}; they belong to both."
+        severity, first = "high", "Correct the rows that disagree. "
+        consequence = sentence(
+            f"{at_least(counts, counts.rows)} of {counts.rows_examined:,} rows name another row of"
+            f" {paths.parent.qualified_name} in {direct} than through {reference}; they belong to both."
         )
     else:
-        consequence = f"All {counts.rows_examined:,} rows agree, and nothing refuses the first that does not."
+        severity, first = METADATA.severity, ""
+        rows = f"{counts.rows_examined:,} rows" if counts.exact else f"{counts.rows_examined:,} rows of a sample"
+        consequence = f"All {rows} agree, and nothing refuses the first that does not."
     return METADATA.finding(
         objects=(table_ref(paths.table, direct, reference),),
         message=f"{paths.table.qualified_name} leads to {paths.parent.qualified_name} by {direct} and by {reference}"
         f" through {through}, and nothing keeps the two agreeing",
         consequence=consequence,
-        severity="high" if counts.rows else None,
-        confidence="exact" if counts.exact else "sample",
+        severity=severity,
+        confidence=certainty(counts),
         evidence=(
             Evidence(
                 "catalog",
@@ -176,10 +180,10 @@ def _finding(paths: _Paths, answer: Answer, counts: Counts) -> Finding:
                 f" {literal(paths.onward.name)})",
                 "three foreign keys of one column each",
             ),
-            counted(answer, f"{counts.rows:,} of {counts.rows_examined:,} rows disagree"),
+            counted(answer, f"{at_least(counts, counts.rows)} of {counts.rows_examined:,} rows disagree"),
         ),
         # No operations: whether the column goes or a composite key comes is a decision.
-        remedy=Remedy(f"{'Correct the rows that disagree. ' if counts.rows else ''}{_remedy(paths)}"),
+        remedy=Remedy(first + _remedy(paths)),
         related=(table_ref(paths.between, onward), table_ref(paths.parent)),
         counter_example=DisagreeingReferences(
             paths.table.qualified_name,
@@ -205,164 +209,5 @@ def _remedy(paths: _Paths) -> str:
     return f"Hold both together: {together}."
 
 
-def _example(rows: str, *, extra: str = "") -> str:
-    """A schema of eight companies, eighty employers, and jobs that the SELECT in `rows` makes."""
-    return f"""
-        CREATE TABLE companies (id int PRIMARY KEY);
-        CREATE TABLE employers (id int PRIMARY KEY, company_id int REFERENCES companies, UNIQUE (id, company_id));
-        CREATE TABLE jobs (id int PRIMARY KEY, company_id int REFERENCES companies,
-        employer_id int REFERENCES employers);
-        INSERT INTO companies SELECT generate_series(0, 7);
-        INSERT INTO employers SELECT n, n % 8 FROM generate_series(0, 79) n;
-        INSERT INTO jobs {rows};
-        {extra}
-        ANALYZE companies; ANALYZE employers; ANALYZE jobs;
-    """
-
-
-_AGREEING = "SELECT n, n % 8, n % 80 FROM generate_series(1, 160) n"
-
-BAD = (
-    Example(
-        "two ways that always agree",
-        sql=_example(_AGREEING),
-        severity="medium",
-        says=("All 160 rows agree", "Hold both together"),
-        objects=("jobs", "company_id", "employer_id"),
-    ),
-    Example(
-        "two ways that disagree in a few rows: as many as one in twenty of chance",
-        sql=_example(
-            "SELECT n, CASE WHEN n <= 7 THEN (n + 1) % 8 ELSE n % 8 END, n % 80 FROM generate_series(1, 160) n"
-        ),
-        severity="high",
-        says=("7 of 160 rows",),
-        objects=("jobs", "company_id", "employer_id"),
-    ),
-    Example(
-        "two ways that every row has, so that one of them could go",
-        sql=_example(
-            _AGREEING,
-            extra="ALTER TABLE jobs ALTER employer_id SET NOT NULL; ALTER TABLE employers ALTER company_id SET NOT"
-            " NULL;",
-        ),
-        says=("Drop company_id",),
-        objects=("jobs", "company_id", "employer_id"),
-    ),
-    Example(
-        "just enough rows",
-        sql=_example("SELECT n, n % 8, n % 80 FROM generate_series(1, 23) n"),
-        objects=("jobs", "company_id"),
-    ),
-    Example(
-        "a reply that names its post, and so does what it replies to",
-        sql="""
-            CREATE TABLE posts (id int PRIMARY KEY);
-            CREATE TABLE comments (id int PRIMARY KEY, post_id int REFERENCES posts, parent_id int REFERENCES comments);
-            INSERT INTO posts SELECT generate_series(0, 9);
-            INSERT INTO comments SELECT n, n % 10, CASE WHEN n > 10 THEN n - 10 END FROM generate_series(1, 100) n;
-            ANALYZE posts; ANALYZE comments;
-        """,
-        objects=("comments", "post_id", "parent_id"),
-    ),
-    Example(
-        "a composite foreign key that holds other columns together",
-        sql=_example(
-            _AGREEING,
-            extra="""
-                ALTER TABLE jobs ADD COLUMN old_id int, ADD COLUMN year int;
-                ALTER TABLE jobs ADD FOREIGN KEY (employer_id, old_id) REFERENCES employers (id, company_id);
-                CREATE TABLE years (id int, company_id int, year int, PRIMARY KEY (id, company_id, year));
-                ALTER TABLE jobs ADD FOREIGN KEY (employer_id, company_id, year) REFERENCES years;
-            """,
-        ),
-        objects=("jobs", "company_id", "employer_id"),
-    ),
-    Example(
-        "a direct way of which a part is NULL",
-        sql=_example("SELECT n, CASE WHEN n % 2 = 0 THEN n % 8 END, n % 80 FROM generate_series(1, 160) n"),
-        objects=("jobs", "company_id", "employer_id"),
-    ),
-)
-GOOD = (
-    Example(
-        "a composite foreign key holds both together",
-        sql=_example(
-            _AGREEING,
-            extra="ALTER TABLE jobs ADD FOREIGN KEY (employer_id, company_id) REFERENCES employers (id, company_id);",
-        ),
-    ),
-    Example(
-        "the author of a comment and the author of the post are two people",
-        sql="""
-            CREATE TABLE users (id int PRIMARY KEY);
-            CREATE TABLE posts (id int PRIMARY KEY, user_id int REFERENCES users);
-            CREATE TABLE comments (id int PRIMARY KEY, user_id int REFERENCES users, post_id int REFERENCES posts);
-            INSERT INTO users SELECT generate_series(0, 9);
-            INSERT INTO posts SELECT n, n % 10 FROM generate_series(0, 99) n;
-            INSERT INTO comments SELECT n, (n * 7) % 10, n % 100 FROM generate_series(1, 500) n;
-            ANALYZE users; ANALYZE posts; ANALYZE comments;
-        """,
-    ),
-    Example(
-        "more disagreeing rows than a slip explains",
-        sql=_example(
-            "SELECT n, CASE WHEN n <= 8 THEN (n + 1) % 8 ELSE n % 8 END, n % 80 FROM generate_series(1, 160) n"
-        ),
-    ),
-    Example(
-        "so few rows that agreement may be chance",
-        sql=_example("SELECT n, n % 8, n % 80 FROM generate_series(1, 22) n"),
-    ),
-    Example(
-        "rows that nearly all have one company agree by chance",
-        sql=_example(
-            "SELECT n, 1, n % 80 FROM generate_series(1, 160) n",
-            extra="UPDATE employers SET company_id = 1;",
-        ),
-    ),
-    Example(
-        "tables that ANALYZE has not seen",
-        sql=_example(_AGREEING).replace("ANALYZE", "--"),
-    ),
-    Example(
-        "a reference to the parent itself is no second way",
-        sql="""
-            CREATE TABLE people (id int PRIMARY KEY, boss_id int REFERENCES people);
-            CREATE TABLE tasks (id int PRIMARY KEY, owner_id int REFERENCES people, chief_id int REFERENCES people);
-            INSERT INTO people SELECT n, n / 10 FROM generate_series(0, 99) n;
-            INSERT INTO tasks SELECT n, n, n / 10 FROM generate_series(0, 99) n;
-            ANALYZE people; ANALYZE tasks;
-        """,
-    ),
-    Example(
-        "one column that refers to a person and to the staff of the same number",
-        sql="""
-            CREATE TABLE people (id int PRIMARY KEY);
-            CREATE TABLE staff (id int PRIMARY KEY, person_id int REFERENCES people);
-            CREATE TABLE shifts (id int PRIMARY KEY, who int REFERENCES people REFERENCES staff);
-            INSERT INTO people SELECT generate_series(0, 99);
-            INSERT INTO staff SELECT n, n FROM generate_series(0, 99) n;
-            INSERT INTO shifts SELECT n, n FROM generate_series(0, 99) n;
-            ANALYZE people; ANALYZE staff; ANALYZE shifts;
-        """,
-    ),
-    Example(
-        "ways to two parents, and to two keys of one",
-        sql="""
-            CREATE TABLE a (id int PRIMARY KEY, code int UNIQUE); CREATE TABLE b (id int PRIMARY KEY);
-            CREATE TABLE v (id int PRIMARY KEY, a_code int REFERENCES a (code), b_id int REFERENCES b);
-            CREATE TABLE t (id int PRIMARY KEY, a_id int REFERENCES a, v_id int REFERENCES v);
-            INSERT INTO a SELECT n, n FROM generate_series(0, 99) n; INSERT INTO b SELECT generate_series(0, 99);
-            INSERT INTO v SELECT n, n, n FROM generate_series(0, 99) n;
-            INSERT INTO t SELECT n, n, n FROM generate_series(0, 99) n;
-            ANALYZE a; ANALYZE b; ANALYZE v; ANALYZE t;
-        """,
-    ),
-    Example(
-        "a table that cannot be counted",
-        sql=_example(_AGREEING),
-        given=(given.table("jobs", calls_user_code=True),),
-        renamed=False,
-    ),
-)
+BAD = AGREEING
+GOOD = APART

@@ -27,10 +27,11 @@ from collections.abc import Iterator
 
 from pgproof.facts.catalog import Column, Index, Table
 from pgproof.facts.model import Facts
-from pgproof.facts.questions import Compare, Condition, IsNull, Not, RowsWhere
+from pgproof.facts.questions import Answer, Compare, Condition, Counts, IsNull, Not, RowsWhere
 from pgproof.remedy.names import object_name, quoted
 from pgproof.rules import given
-from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, counted, index_ref, table_ref
+from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, index_ref, table_ref
+from pgproof.rules.integrity._keys import at_least, evidence_of, known_from, sentence, told
 from pgproof.rules.reading import locked, own_columns, regclass, words
 from pgproof.rules.rule import Example, Metadata
 
@@ -45,33 +46,38 @@ NEVER_ENTERED_TWICE = frozenset({"token", "hash", "digest", "checksum", "uuid", 
 
 def questions(facts: Facts) -> Iterator[RowsWhere]:
     """Ask how many rows are marked as deleted in each table with such a rule."""
-    for table, mark, _ in _unaware(facts):
-        yield _question(table, mark)
+    for table, mark in _marked(facts):
+        for _ in _unaware(facts, table, mark):
+            yield _question(table, mark)
 
 
 def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield each unique rule that deleted rows take part in."""
-    for table in facts.catalog.base_tables:
-        if table.locked and _mark(facts, table) is not None:
+    for table, mark in _marked(facts):
+        if table.locked:
             yield locked(table)
-    for table, mark, index in _unaware(facts):
-        yield _finding(facts, table, mark, index)
+            continue
+        for index in _unaware(facts, table, mark):
+            yield _finding(facts, table, mark, index)
 
 
-def _unaware(facts: Facts) -> Iterator[tuple[Table, Column, Index]]:
+def _marked(facts: Facts) -> Iterator[tuple[Table, Column]]:
     for table in facts.catalog.base_tables:
         mark = _mark(facts, table)
-        if mark is None or table.locked:
+        if mark is not None:
+            yield table, mark
+
+
+def _unaware(facts: Facts, table: Table, mark: Column) -> Iterator[Index]:
+    for index in table.indexes:
+        if not index.unique or not index.valid or index.primary or index.partial or index.replica_identity:
             continue
-        for index in table.indexes:
-            if not index.unique or not index.valid or index.primary or index.partial or index.replica_identity:
-                continue
-            if mark.name in index.columns or any(mark.name in (key.expression or "") for key in index.keys):
-                continue
-            if any(key.index == index.oid for _, key in facts.catalog.referencing(table)):
-                continue
-            if not any(_never_entered_twice(table, name) for name in index.columns if name is not None):
-                yield table, mark, index
+        if mark.name in index.columns or any(mark.name in (key.expression or "") for key in index.keys):
+            continue
+        if any(key.index == index.oid for _, key in facts.catalog.referencing(table)):
+            continue
+        if not any(_never_entered_twice(table, name) for name in index.columns if name is not None):
+            yield index
 
 
 def _mark(facts: Facts, table: Table) -> Column | None:
@@ -97,46 +103,43 @@ def _question(table: Table, mark: Column) -> RowsWhere:
 
 
 def _finding(facts: Facts, table: Table, mark: Column, index: Index) -> Finding:
-    answer = facts.answer(_question(table, mark))
-    counts = answer.counts if answer is not None else None
-    keys = tuple(key.column or key.expression or "" for key in index.keys)
-    listed = ", ".join(keys)
+    found = told(facts, _question(table, mark))
+    marked = _marked_rows(found)
+    listed = ", ".join(key.column or str(key.expression) for key in index.keys)
+    keys = ", ".join(quoted(key.column) if key.column else f"({key.expression})" for key in index.keys)
     live = f"NOT {quoted(mark.name)}" if mark.base_type == "bool" else f"{quoted(mark.name)} IS NULL"
-    consequence = f"A value of ({listed}) whose row is deleted cannot be entered again."
-    if counts is not None:
-        least = "" if counts.exact else "at least "
-        consequence += f" {least}{counts.rows:,} of {counts.rows_examined:,} rows are marked as deleted."
-    columns = ", ".join(quoted(key.column) if key.column else f"({key.expression})" for key in index.keys)
     name = quoted(object_name("uq", table.name, (*(key.column or "expr" for key in index.keys), "live")))
     drop = "constraint" if index.constraint is not None else "index"
     return METADATA.finding(
         objects=(index_ref(table, index),),
         message=f"The unique rule {index.name} on ({listed}) of {table.qualified_name} binds deleted rows too",
-        consequence=consequence,
-        severity="medium" if counts is not None and counts.rows else None,
-        confidence="exact" if counts is not None and counts.exact else "catalog",
+        consequence=f"A value of ({listed}) whose row is deleted cannot be entered again. {marked}",
+        severity="medium" if found is not None and found[1].rows else None,
+        confidence=known_from(found),
         evidence=(
             Evidence(
                 "catalog",
                 f"SELECT indexrelid::regclass FROM pg_index WHERE indrelid = {regclass(table)} AND indisunique"
                 " AND NOT indisprimary AND indpred IS NULL",
-                index.definition or index.name,
+                f"{index.name}: unique over all rows",
             ),
-            *(
-                [counted(answer, f"{counts.rows:,} rows are marked")]
-                if answer is not None and counts is not None
-                else []
-            ),
+            *evidence_of(found, marked),
         ),
         # No operations: it loosens a rule, and statements with ON CONFLICT on the old one stop working.
         remedy=Remedy(
             f"If a deleted row's value may be used again: CREATE UNIQUE INDEX CONCURRENTLY {name} ON"
-            f" {quoted(table.schema, table.name)} ({columns}) WHERE {live}, repeat the predicate in ON CONFLICT,"
-            " then drop the"
-            f" {drop} {quoted(index.name)}."
+            f" {quoted(table.schema, table.name)} ({keys}) WHERE {live}, repeat the predicate in ON CONFLICT,"
+            f" then drop the {drop} {quoted(index.name)}."
         ),
         related=(table_ref(table, mark.name),),
     )
+
+
+def _marked_rows(found: tuple[Answer, Counts] | None) -> str:
+    if found is None:
+        return "Nobody has counted the rows that are marked as deleted."
+    counts = found[1]
+    return sentence(f"{at_least(counts, counts.rows)} of {counts.rows_examined:,} rows are marked as deleted.")
 
 
 BAD = (
@@ -148,9 +151,12 @@ BAD = (
         """,
         severity="medium",
         says=(
-            "1 of 2 rows",
-            "deleted_at",
+            "(email) whose row is deleted cannot be entered again. 1 of 2 rows are marked",
+            'uq_users_email_live" ON',
+            '("email") WHERE "deleted_at" IS NULL',
+            "drop the constraint",
         ),
+        renamed=False,
         objects=("users", "email"),
     ),
     Example(
@@ -160,7 +166,7 @@ BAD = (
             CREATE UNIQUE INDEX one_account ON users (lower(email)); INSERT INTO users VALUES (1, 'a'), (2, 'b');
         """,
         severity="low",
-        says=("0 of 2 rows", 'NOT "is_deleted"', "drop the index"),
+        says=("0 of 2 rows", '((lower(email))) WHERE NOT "is_deleted"', "drop the index"),
         objects=("one_account",),
     ),
     Example(
@@ -184,6 +190,17 @@ BAD = (
         severity="low",
         objects=("t", "n"),
     ),
+    Example(
+        "rows of a sample that are marked, in a table too large to count",
+        sql="""
+            CREATE TABLE t (id int PRIMARY KEY, n int CONSTRAINT one UNIQUE, deleted_at date) WITH (fillfactor = 10);
+            INSERT INTO t SELECT n, n, '2020-01-01' FROM generate_series(1, 1000) n;
+        """,
+        given=(given.table("t", bytes=(1 << 30) + 1),),
+        severity="medium",
+        says=("again. At least ",),
+        renamed=False,
+    ),
 )
 GOOD = (
     Example(
@@ -197,7 +214,7 @@ GOOD = (
         "a rule with the mark among its columns, or in its expression",
         sql="""
             CREATE TABLE t (id int PRIMARY KEY, n int, deleted_at date, UNIQUE NULLS NOT DISTINCT (n, deleted_at));
-            CREATE UNIQUE INDEX ON t ((CASE WHEN deleted_at IS NULL THEN n END));
+            CREATE UNIQUE INDEX ON t ((CASE WHEN deleted_at IS NULL THEN n END), id);
         """,
     ),
     Example(

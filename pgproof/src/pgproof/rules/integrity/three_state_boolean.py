@@ -27,7 +27,8 @@ from pgproof.facts.catalog import Column, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import IsNull, RowsWhere
 from pgproof.rules import given
-from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, counted, table_ref
+from pgproof.rules.finding import Confidence, Evidence, Finding, NotChecked, Remedy, counted, table_ref
+from pgproof.rules.integrity._keys import at_least, certainty, told
 from pgproof.rules.integrity._nullability import accepted_nulls, may_be_null, set_not_null
 from pgproof.rules.reading import locked, own_columns, regclass
 from pgproof.rules.rule import Example, Metadata
@@ -66,51 +67,44 @@ def _question(table: Table, column: Column) -> RowsWhere:
 
 
 def _finding(facts: Facts, table: Table, columns: tuple[Column, ...]) -> Finding:
-    names = tuple(column.name for column in columns)
-    answers = [answer for column in columns if (answer := facts.answer(_question(table, column))) is not None]
-    counts = [answer.counts for answer in answers if answer.counts is not None]
-    known = len(counts) == len(columns) and all(each.exact for each in counts)
-    nulls = {
-        column.name: found.rows
-        for column in columns
-        if (found := facts.counts(_question(table, column))) is not None and found.rows
-    }
+    listed = ", ".join(column.name for column in columns)
+    # The questions about one table are answered by one scan.
+    found = [(column, *said) for column in columns if (said := told(facts, _question(table, column))) is not None]
+    nulls = [f"{column.name} is NULL in {at_least(each, each.rows)} rows" for column, _, each in found if each.rows]
+    confidence: Confidence = "catalog"
+    remedy = Remedy(
+        f"Decide what NULL means in {listed}, write it into the rows that are NULL; then make them NOT NULL, with a"
+        " default."
+    )
     if nulls:
-        listed = ", ".join(f"{name} is NULL in {rows:,} rows" for name, rows in nulls.items())
-        consequence = f"{listed}: neither WHERE {columns[0].name} nor WHERE NOT {columns[0].name} finds such rows."
-    elif known:
-        consequence = (
-            f"None of {min(each.rows_examined for each in counts):,} rows is NULL, and nothing stops the first."
+        confidence, first = certainty(found[0][2]), columns[0].name
+        consequence = f"{', '.join(nulls)}: neither WHERE {first} nor WHERE NOT {first} finds such rows."
+    elif len(found) == len(columns):
+        confidence = "exact"
+        consequence = f"None of {found[0][2].rows_examined:,} rows is NULL, and nothing stops the first."
+        remedy = Remedy(
+            f"Make {listed} NOT NULL with a default, here and in the model.", set_not_null(facts, table, *columns)
         )
     else:
         consequence = "A row with NULL is found neither by WHERE flag nor by WHERE NOT flag."
-    safe = known and not nulls
-    listed_names = ", ".join(names)
     return METADATA.finding(
-        objects=(table_ref(table, *names),),
-        message=f"{table.qualified_name} has booleans that may be NULL: {listed_names}",
+        objects=(table_ref(table, *(column.name for column in columns)),),
+        message=f"{table.qualified_name} has booleans that may be NULL: {listed}",
         consequence=consequence,
-        confidence="exact" if known else "catalog",
+        confidence=confidence,
         evidence=(
             Evidence(
                 "catalog",
                 f"SELECT attname FROM pg_attribute WHERE attrelid = {regclass(table)} AND atttypid = 'bool'::regtype"
                 " AND attnum > 0 AND NOT attnotnull AND NOT attisdropped",
-                listed_names,
+                listed,
             ),
             *(
-                counted(answer, f"{answer.counts.rows:,} of {answer.counts.rows_examined:,} rows are NULL")
-                for answer in answers
-                if answer.counts is not None
+                counted(answer, f"{at_least(each, each.rows)} of {each.rows_examined:,} rows are NULL")
+                for _, answer, each in found
             ),
         ),
-        remedy=Remedy(
-            f"Make {listed_names} NOT NULL with a default, here and in the model."
-            if safe
-            else f"Decide what NULL means in {listed_names}, write it into the rows that are NULL;"
-            " then make them NOT NULL, with a default.",
-            set_not_null(facts, table, *columns) if safe else (),
-        ),
+        remedy=remedy,
         counter_example=accepted_nulls(facts, table, *columns),
     )
 
@@ -119,7 +113,7 @@ BAD = (
     Example(
         "two booleans that may be NULL are one finding",
         sql="CREATE TABLE users (id int PRIMARY KEY, active bool, admin boolean DEFAULT false)",
-        says=("None of 0 rows",),
+        says=("None of 0 rows", "Make active, admin NOT NULL"),
         objects=("users", "active", "admin"),
     ),
     Example(

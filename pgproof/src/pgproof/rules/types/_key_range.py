@@ -88,3 +88,9 @@ def inserted_rows(facts: Facts, table: Table) -> int:
     """Return the rows inserted since the statistics were reset, those of partitions included."""
     own = table.statistics.inserted if table.statistics is not None else 0
     return own + sum(inserted_rows(facts, part) for part in facts.catalog.partitions(table))
+
+
+def compared_with(key: Key, limit: Limit) -> tuple[ObjectRef, ...]:
+    """Return the key's own column where it is another's that ends first."""
+    own = table_ref(key.table, key.column.name)
+    return () if limit.subject == own else (own,)

@@ -78,7 +78,7 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
             if _is_full(column.name):
                 yield _cut(table, table_ref(table, column.name), "column")
         for constraint in table.constraints:
-            if constraint.local and not constraint.from_parent and _is_cut(constraint.name):
+            if constraint.local and _is_cut(constraint.name):
                 yield _cut(table, constraint_ref(table, constraint), "constraint")
         for index in table.indexes:
             # One that carries a constraint has its name.
@@ -151,6 +151,7 @@ BAD = (
         sql='CREATE TABLE "user" (id int PRIMARY KEY)',
         objects=("user",),
         renamed=False,
+        says=('the table "user" must be quoted in every statement: a reserved word',),
     ),
     Example(
         "columns with capitals, with a space, and a reserved one",
@@ -172,6 +173,20 @@ BAD = (
         "63 bytes, though fewer characters",
         sql=f"CREATE TABLE t (id int PRIMARY KEY, {'é' * 31}x int)",
         objects=("é" * 31 + "x",),
+        renamed=False,
+        says=("the name of the column é",),
+    ),
+    Example(
+        "columns with capitals",
+        sql='CREATE TABLE t (id int PRIMARY KEY, "createdAt" date, "updatedAt" date)',
+        says=('the columns "createdAt", "updatedAt" of', "every statement: capitals or other characters"),
+        objects=("createdAt", "updatedAt"),
+        renamed=False,
+    ),
+    Example(
+        "a check of 63 bytes that a child inherits, told once",
+        sql=f"CREATE TABLE p (id int CONSTRAINT {'c' * 63} CHECK (id > 0)); CREATE TABLE c () INHERITS (p)",
+        objects=("c" * 63,),
         renamed=False,
     ),
 )

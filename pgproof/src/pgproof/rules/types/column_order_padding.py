@@ -59,7 +59,12 @@ def _saved(columns: list[Column]) -> int:
 def _is_always_there(column: Column) -> bool:
     """Whether every row has the column, in the same size: NULL takes no room and moves what comes after it."""
     no_null = column.not_null or (column.statistics is not None and column.statistics.null_fraction == 0)
-    return column.bytes > 0 and no_null
+    return bool(_size(column)) and no_null
+
+
+def _size(column: Column) -> int:
+    """Return the bytes of a column; 0 where they vary."""
+    return max(column.bytes, 0)
 
 
 def _gaps(columns: Iterable[Column]) -> Iterator[int]:
@@ -103,11 +108,7 @@ def _finding(table: Table, columns: list[Column], saved: int) -> Finding:
                 "catalog",
                 "SELECT attname, attlen, attalign FROM pg_attribute "
                 f"WHERE attrelid = {regclass(table)} AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
-                ", ".join(
-                    f"{column.name} {column.bytes if column.bytes > 0 else 'variable'}"
-                    f" at {_ALIGNMENT[column.alignment]}"
-                    for column in columns
-                ),
+                ", ".join(f"{column.name} {column.type} at {_ALIGNMENT[column.alignment]}" for column in columns),
             ),
         ),
         remedy=Remedy(
@@ -123,6 +124,7 @@ BAD = (
         "each bigint after a boolean",
         sql="CREATE TABLE t (a boolean NOT NULL, b bigint NOT NULL, c boolean NOT NULL, d bigint NOT NULL)",
         objects=("t",),
+        says=("Each row is 8 bytes longer than it must be. When",),
     ),
     Example(
         "a gap of 7 bytes that makes the row longer by 8",
@@ -136,6 +138,7 @@ BAD = (
                             f int NOT NULL, g text)
         """,
         objects=("t",),
+        says=("on average at least ",),
     ),
     Example(
         "places are known again behind a column at a multiple of 8",
@@ -144,6 +147,7 @@ BAD = (
                             f int NOT NULL)
         """,
         objects=("t",),
+        says=("on average at least ", "so: b, d, f, c, e, a."),
     ),
     Example(
         "a column that may be NULL but never is, as ANALYZE found",
@@ -153,9 +157,33 @@ BAD = (
             ANALYZE t;
         """,
         objects=("t",),
+        says=(" bytes in about 20 rows",),
+    ),
+    Example(
+        "gaps before a text that is always there",
+        sql="""
+            CREATE TABLE t (a boolean NOT NULL, b int NOT NULL, c boolean NOT NULL, d int NOT NULL, e smallint NOT NULL,
+                            f int NOT NULL, g text NOT NULL)
+        """,
+        says=("on average at least 8 bytes",),
+        objects=("t",),
     ),
 )
 GOOD = (
+    Example(
+        "a virtual column (PostgreSQL 18) is in no row",
+        sql="""
+            CREATE TABLE t (a boolean NOT NULL);
+            DO $$ BEGIN
+                IF current_setting('server_version_num')::int >= 180000 THEN
+                    EXECUTE $q$
+                    ALTER TABLE t ADD b bigint NOT NULL GENERATED ALWAYS AS (1) VIRTUAL, ADD c boolean NOT NULL,
+                                  ADD d bigint NOT NULL GENERATED ALWAYS AS (1) VIRTUAL;
+                    $q$;
+                END IF;
+            END $$;
+        """,
+    ),
     Example(
         "the same columns in order",
         sql="CREATE TABLE t (b bigint NOT NULL, d bigint NOT NULL, a boolean NOT NULL, c boolean NOT NULL)",

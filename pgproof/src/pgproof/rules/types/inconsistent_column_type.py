@@ -61,7 +61,7 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
             if table.oid == named[0].referenced.oid or not _cannot_hold(column, named[0].target, len(named)):
                 continue
             yield _misnamed(table, column, named)
-        yield from _amounts(facts.catalog, table)
+    yield from _amounts(facts.catalog)
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,9 @@ class _Reference:
 
 def _references(catalog: Catalog) -> dict[str, list[_Reference]]:
     found: dict[str, list[_Reference]] = defaultdict(list)
-    for table in catalog.base_tables:
-        for key in table.foreign_keys:
-            referenced = catalog.table(key.referenced) if key.referenced is not None else None
-            if referenced is not None and len(key.columns) == 1 and key.columns[0].lower().endswith("id"):
+    for referenced in catalog.tables:
+        for table, key in catalog.referencing(referenced):
+            if len(key.columns) == 1 and key.columns[0].lower().endswith("id"):
                 target = referenced.column(key.referenced_columns[0])
                 found[key.columns[0]].append(_Reference(table, key, referenced, target))
     return found
@@ -111,25 +110,28 @@ def _misnamed(table: Table, column: Column, named: list[_Reference]) -> Finding:
         objects=(table_ref(table, column.name),),
         related=tuple(constraint_ref(each.table, each.key) for each in named),
         message=f"{table.qualified_name}.{column.name} is {column.type}, while {column.name} refers to {key} "
-        f"({target.type}) in {len(named)} {'table' if len(named) == 1 else 'tables'}",
+        f"({target.type}) in {_tables(len(named))}",
         consequence=consequence,
         evidence=(_types((table, column), (referenced, target)),),
         remedy=Remedy(f"Make it {target.type}, and a foreign key if it refers to {key}; or name it after what it is."),
     )
 
 
-def _amounts(catalog: Catalog, table: Table) -> Iterator[Finding]:
-    for oid in {key.referenced for key in table.foreign_keys}:
-        parent = catalog.table(oid) if oid is not None else None
-        if parent is None:
-            continue
+def _tables(count: int) -> str:
+    return "1 table" if count == 1 else f"{count} tables"
+
+
+def _amounts(catalog: Catalog) -> Iterator[Finding]:
+    for parent in catalog.tables:
         theirs = {column.name: column for column in parent.columns}
-        for column in table.columns:
-            other = theirs.get(column.name)
-            if other is None or not _AMOUNTS & set(words(column.name)):
-                continue
-            if {_counts_whole(column), _counts_whole(other)} == {True, False}:
-                yield _scaled(table, column, parent, other)
+        # A table that refers to the parent twice is one table.
+        for table in {each.oid: each for each, _ in catalog.referencing(parent)}.values():
+            for column in table.columns:
+                other = theirs.get(column.name)
+                if other is None or not _AMOUNTS & set(words(column.name)):
+                    continue
+                if {_counts_whole(column), _counts_whole(other)} == {True, False}:
+                    yield _scaled(table, column, parent, other)
 
 
 def _counts_whole(column: Column) -> bool | None:
@@ -175,6 +177,7 @@ BAD = (
         "a text where the key is a number",
         sql=_USERS + "CREATE TABLE visits (id int PRIMARY KEY, user_id text)",
         objects=("visits", "user_id"),
+        says=("in 2 tables A join with",),
     ),
     Example(
         "an integer where the key is a bigint, though one foreign key alone has the name",
@@ -184,6 +187,7 @@ BAD = (
             CREATE TABLE visits (id int PRIMARY KEY, user_id int);
         """,
         objects=("visits", "user_id"),
+        says=("in 1 table It cannot hold",),
     ),
     Example(
         "a uuid kept as text",
@@ -208,6 +212,7 @@ BAD = (
         """,
         findings=2,
         objects=("visits", "user_id", "shop_id"),
+        says=("needs a cast",),
     ),
     Example(
         "cents in one table and units in the one it refers to",

@@ -97,6 +97,7 @@ BAD = (
         "numbers from one on",
         sql="CREATE TABLE contacts (id int PRIMARY KEY, phone1 text, phone2 text, phone3 text)",
         objects=("contacts", "phone1", "phone2", "phone3"),
+        says=("one more needs a migration. Move",),
     ),
     Example(
         "the first without a number",
@@ -111,6 +112,7 @@ BAD = (
             ANALYZE samples;
         """,
         objects=("value_0", "value_1"),
+        says=("value_1 is NULL in ",),
     ),
     Example(
         "three references to one table",
@@ -126,6 +128,19 @@ BAD = (
         sql="CREATE TABLE flights (id int PRIMARY KEY, stop1 text, stop2 text, wait_1 int, wait_2 int)",
         findings=2,
         objects=("stop1", "stop2", "wait_1", "wait_2"),
+    ),
+    Example(
+        "two of a kind, of which one alone is a reference",
+        sql="""
+            CREATE TABLE s (id int PRIMARY KEY);
+            CREATE TABLE t (id int PRIMARY KEY, stop1 int REFERENCES s, stop2 int);
+        """,
+        objects=("stop1", "stop2"),
+    ),
+    Example(
+        "a stem of two letters",
+        sql="CREATE TABLE t (id int PRIMARY KEY, ip1 inet, ip2 inet)",
+        objects=("ip1", "ip2"),
     ),
 )
 GOOD = (

@@ -74,6 +74,7 @@ BAD = (
         "two columns are one finding",
         sql="CREATE TABLE t (id int PRIMARY KEY, a json, b json NOT NULL DEFAULT '{}', c jsonb)",
         objects=("t", "a", "b"),
+        says=("search in it. Change",),
     ),
     Example(
         "a domain, and an array",
@@ -88,6 +89,7 @@ BAD = (
             INSERT INTO t SELECT n, '{}' FROM generate_series(1, 10) n; ANALYZE t;
         """,
         objects=("t", "a"),
+        says=("all of about 10 rows.",),
     ),
 )
 GOOD = (

@@ -27,10 +27,10 @@ from collections.abc import Iterator
 
 from pgproof.facts.catalog import Column, Table
 from pgproof.facts.model import Facts
-from pgproof.facts.questions import AllOf, IsNull, Matches, Not, RowsWhere
+from pgproof.facts.questions import AllOf, Answer, Counts, IsNull, Matches, Not, RowsWhere
 from pgproof.remedy.names import literal
 from pgproof.rules import given
-from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, counted, table_ref
+from pgproof.rules.finding import Confidence, Evidence, Finding, NotChecked, Remedy, counted, table_ref
 from pgproof.rules.reading import own_columns, regclass, unanswered, words
 from pgproof.rules.rule import Example, Metadata
 
@@ -54,9 +54,8 @@ NO_AMOUNT = frozenset(
 def questions(facts: Facts) -> Iterator[RowsWhere]:
     """Ask of each char(n) how many values are shorter."""
     for table in facts.catalog.base_tables:
-        for column in _columns(facts, table):
-            if _is_char(column):
-                yield _shorter(table, column)
+        for column in _chars(facts, table):
+            yield _shorter(table, column)
 
 
 def check(facts: Facts) -> Iterator[Finding | NotChecked]:
@@ -65,10 +64,10 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
         for column in _columns(facts, table):
             if column.base_type == "money":
                 yield _money(table, column)
-            elif _is_char(column):
-                yield from _padded(facts, table, column)
             elif column.base_type in ("float4", "float8") and _is_amount(table, column):
                 yield _float(table, column)
+        for column in _chars(facts, table):
+            yield from _padded(facts, table, column)
 
 
 def _columns(facts: Facts, table: Table) -> Iterator[Column]:
@@ -77,9 +76,11 @@ def _columns(facts: Facts, table: Table) -> Iterator[Column]:
             yield column
 
 
-def _is_char(column: Column) -> bool:
-    """Tell whether a column is char(n); bpchar without a length fills nothing."""
-    return column.base_type == "bpchar" and column.length is not None
+def _chars(facts: Facts, table: Table) -> Iterator[Column]:
+    """Yield the columns of type char(n); bpchar without a length fills nothing."""
+    for column in _columns(facts, table):
+        if column.base_type == "bpchar" and column.length is not None:
+            yield column
 
 
 def _is_amount(table: Table, column: Column) -> bool:
@@ -98,23 +99,32 @@ def _shorter(table: Table, column: Column) -> RowsWhere:
 
 def _padded(facts: Facts, table: Table, column: Column) -> Iterator[Finding | NotChecked]:
     question = _shorter(table, column)
-    answer = facts.answer(question)
-    if answer is None or answer.counts is None:
-        yield unanswered(facts, question, table, column.name)
-        return
-    counts = answer.counts
-    # Codes that fill the type, such as those of countries and currencies, lose nothing in it.
-    if counts.rows:
-        yield METADATA.finding(
-            objects=(table_ref(table, column.name),),
-            message=f"{column.name} of {table.qualified_name} fills its values with blanks: {column.type}",
-            consequence=f"{'' if counts.exact else 'At least '}{counts.rows:,} of {counts.rows_examined:,} values"
-            " are stored longer than they are, and compare differently under = and LIKE.",
-            severity="low",
-            confidence="exact" if counts.exact else "sample",
-            evidence=(_typed(table, column), counted(answer, f"{counts.rows:,} values are shorter than the type")),
-            remedy=Remedy(f"Change {column.name} to text or varchar, which drops the blanks."),
-        )
+    match facts.answer(question):
+        # Codes that fill the type, such as those of countries and currencies, lose nothing in it.
+        case Answer(counts=Counts(rows=0)):
+            return
+        case Answer(counts=Counts() as counts) as answer:
+            yield _too_long(table, column, answer, counts)
+        case _:
+            yield unanswered(facts, question, table, column.name)
+
+
+def _too_long(table: Table, column: Column, answer: Answer, counts: Counts) -> Finding:
+    least, confidence = _certainty(counts)
+    return METADATA.finding(
+        objects=(table_ref(table, column.name),),
+        message=f"{column.name} of {table.qualified_name} fills its values with blanks: {column.type}",
+        consequence=f"{least}{counts.rows:,} of {counts.rows_examined:,} values are stored longer than they are, and"
+        " compare differently under = and LIKE.",
+        severity="low",
+        confidence=confidence,
+        evidence=(_typed(table, column), counted(answer, f"{least}{counts.rows:,} values are shorter than the type")),
+        remedy=Remedy(f"Change {column.name} to text or varchar, which drops the blanks."),
+    )
+
+
+def _certainty(counts: Counts) -> tuple[str, Confidence]:
+    return ("", "exact") if counts.exact else ("At least ", "sample")
 
 
 def _money(table: Table, column: Column) -> Finding:
@@ -156,7 +166,7 @@ BAD = (
         """,
         findings=2,
         severity="low",
-        says=("1 of 2 values",),
+        says=(": character(9) 1 of 2 values",),
         objects=("t", "name", "flag"),
     ),
     Example(
@@ -188,6 +198,16 @@ BAD = (
         """,
         findings=3,
         objects=("t", "p", "c", "a", "b"),
+    ),
+    Example(
+        "values of a sample that are shorter than their char(n), in a table too large to count",
+        sql="""
+            CREATE TABLE t (id int PRIMARY KEY, name char(9)) WITH (fillfactor = 10);
+            INSERT INTO t SELECT n, 'Ada' FROM generate_series(1, 1000) n;
+        """,
+        given=(given.table("t", bytes=(1 << 30) + 1),),
+        says=(" At least ",),
+        renamed=False,
     ),
 )
 GOOD = (

@@ -38,9 +38,9 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield each column whose default comes from a sequence that it owns and shares with no other."""
     tables = {table.oid: table for table in facts.catalog.base_tables}
     for sequence in facts.catalog.sequences:
-        if sequence.owner is None or sequence.feeds != (sequence.owner,):
+        if sequence.feeds != (sequence.owner,):
             continue
-        oid, name = sequence.owner
+        oid, name = sequence.feeds[0]
         if oid not in tables:
             # A partition's, or an extension's.
             continue

@@ -91,6 +91,7 @@ BAD = (
         sql="CREATE DOMAIN moment AS timestamp; CREATE TABLE t (id int PRIMARY KEY, a moment, b timestamp[])",
         severity="low",
         objects=("t", "a", "b"),
+        says=("a, b Which moment",),
     ),
     Example(
         "a partitioned table once, and what a child adds to its parent's",

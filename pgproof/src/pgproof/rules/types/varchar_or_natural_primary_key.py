@@ -86,6 +86,7 @@ BAD = (
             CREATE TABLE needs (id int PRIMARY KEY, skill varchar(40) REFERENCES skills);
         """,
         objects=("skills", "code"),
+        says=("1 foreign key keeps a copy of it in every row, and the key cannot be changed",),
     ),
     Example(
         "a uuid kept as char, and a key that changes with its references",
@@ -96,6 +97,7 @@ BAD = (
             ANALYZE users;
         """,
         objects=("users", "id"),
+        says=("a copy of it, 37 bytes on average, in every row, and a change of the key rewrites the rows of 1",),
     ),
     Example(
         "text as a part of the key",
@@ -104,6 +106,15 @@ BAD = (
             CREATE TABLE uses (id int PRIMARY KEY, site int, name text, FOREIGN KEY (site, name) REFERENCES labels);
         """,
         objects=("labels", "site", "name"),
+    ),
+    Example(
+        "a code that two tables copy",
+        sql="""
+            CREATE TABLE skills (code varchar(40) PRIMARY KEY);
+            CREATE TABLE needs (id int PRIMARY KEY, skill varchar(40) REFERENCES skills);
+            CREATE TABLE offers (id int PRIMARY KEY, skill varchar(40) REFERENCES skills);
+        """,
+        says=("2 foreign keys keep a copy",),
     ),
 )
 GOOD = (
