@@ -37,10 +37,11 @@ def test_its_counter_examples_show_the_fault(rule: Rule, embedded_server: Server
         if not examples:
             return
         source = connection.info.dsn + f" dbname={connection.info.dbname}"
-        for example in examples:
-            with schema_copy(source, replay_server) as url:
+        # Each example has a schema of its own, so one copy serves them all.
+        with schema_copy(source, replay_server) as url:
+            for example in examples:
                 reproduction = replay(url, facts.catalog, example)
-            assert reproduction.shown, (example, reproduction.verdict, reproduction.script())
+                assert reproduction.shown, (example, reproduction.verdict, reproduction.script())
 
 
 @every_rule

@@ -167,7 +167,6 @@ class Direction:
         operations: in order; those before the stop where it was not read to its end.
         unread: None where it was.
         empty: its source says nothing but pass.
-        refuses: its source does nothing but raise.
         calls: names of the functions of `op` that its source calls, whether or not they were reached.
     """
 
@@ -175,7 +174,6 @@ class Direction:
     operations: tuple[Operation, ...] = ()
     unread: Unread | None = None
     empty: bool = False
-    refuses: bool = False
     calls: tuple[str, ...] = ()
 
 

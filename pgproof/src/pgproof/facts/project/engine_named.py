@@ -6,10 +6,12 @@ import ast
 import asyncio
 import importlib
 import inspect
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pgproof.errors import PgproofError
+from pgproof.facts.project.guard import guard
 from pgproof.facts.project.inside import named_object, place_of, said_by
 from pgproof.facts.source_line import SourceLine
 
@@ -37,7 +39,7 @@ def engine_named(name: str) -> Any:
     except PgproofError:
         raise
     except Exception as error:
-        raise PgproofError(f"{OPTION} {name} failed ({place_of(error)}): {said_by(error)}") from None
+        raise PgproofError(f"{OPTION} {name} failed ({place_of(error)}): {said_by(error)}{_refused()}") from None
 
 
 def location_of(name: str) -> SourceLine | None:
@@ -88,27 +90,58 @@ async def _awaited(made: Any) -> Any:
     return await made
 
 
+@dataclass(frozen=True)
+class _Asynchronous:
+    """SQLAlchemy's classes for asyncio; none without greenlet, and then nothing of the project is of them."""
+
+    engines: tuple[type, ...] = ()
+    sessions: tuple[type, ...] = ()
+    makers: tuple[type, ...] = ()
+    scoped: tuple[type, ...] = ()
+
+
+def _refused() -> str:
+    if not guard.refused:
+        return ""
+    targets = ", ".join(sorted(map(str, guard.refused)))
+    return f"; pgproof let it reach no database ({targets}): return the engine before anything connects"
+
+
+def _asynchronous() -> _Asynchronous:
+    try:
+        from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_scoped_session, async_sessionmaker
+    except ImportError:
+        return _Asynchronous()
+    return _Asynchronous((AsyncEngine,), (AsyncSession,), (async_sessionmaker,), (async_scoped_session,))
+
+
 def _engine_of(name: str, found: Any) -> Any:
     from sqlalchemy import Connection, Engine
     from sqlalchemy.exc import UnboundExecutionError
-    from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_scoped_session, async_sessionmaker
     from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
-    if isinstance(found, sessionmaker | async_sessionmaker | scoped_session | async_scoped_session):
-        found = found.session_factory if isinstance(found, scoped_session | async_scoped_session) else found
+    asynchronous = _asynchronous()
+    scoped = (scoped_session, *asynchronous.scoped)
+    if isinstance(found, (sessionmaker, *asynchronous.makers, *scoped)):
+        found = found.session_factory if isinstance(found, scoped) else found
         found = found()
-    if isinstance(found, Session | AsyncSession):
+    if isinstance(found, (Session, *asynchronous.sessions)):
         try:
             found = found.get_bind()
         except UnboundExecutionError:
             raise PgproofError(
                 f"{OPTION} {name} makes sessions that are bound to no one engine: name the engine itself"
             ) from None
-    if not isinstance(found, Engine | AsyncEngine):
+    if not isinstance(found, (Engine, *asynchronous.engines)):
         found = getattr(found, "engine", found)
         found = _call(f"{name}.engine()", found) if inspect.ismethod(found) else found
-    if isinstance(found, AsyncEngine):
+    if isinstance(found, asynchronous.engines):
         found = found.sync_engine
+    if found is None:
+        raise PgproofError(
+            f"{OPTION} {name} is None: write a function without arguments that starts what is needed and returns the "
+            "engine, and name that with ()"
+        )
     if isinstance(found, Connection) or not isinstance(found, Engine):
         raise PgproofError(
             f"{OPTION} {name} is a {type(found).__name__}: name an Engine, an AsyncEngine, a session factory, or an "

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import traceback
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ TASKS = {
     "migrations": "pgproof.facts.project.read_migrations",
 }
 """Modules with a function `collect(*arguments) -> dataclass`."""
+_OLDEST_SQLALCHEMY = 2
+_REPORT = "this is a fault of pgproof: please report it with the line of your code that it is about"
 
 
 def main() -> None:
@@ -36,13 +39,30 @@ def main() -> None:
             sys.path.insert(0, str(folder))
     guard.install()
     try:
+        if task != "migrations":
+            _refuse_old_sqlalchemy()
         found = importlib.import_module(TASKS[task]).collect(*arguments)
         document: dict[str, Any] = {"answer": TypeAdapter(type(found)).dump_python(found, mode="json")}
     except PgproofError as error:
         document = {"error": str(error)}
+    except Exception as error:
+        document = {"error": f"{' '.join(arguments)} could not be read: {said_by(error)}; {_REPORT}"}
     Path(file).write_text(json.dumps(document), encoding="utf-8")
     # Threads that the project left running, and what it wants done at exit, are not waited for.
     os._exit(0)
+
+
+def _refuse_old_sqlalchemy() -> None:
+    """Raise where the project's SQLAlchemy is older than what its models are read with."""
+    try:
+        installed = version("sqlalchemy")
+    except PackageNotFoundError:
+        return
+    if int(installed.partition(".")[0]) < _OLDEST_SQLALCHEMY:
+        raise PgproofError(
+            f"this environment has SQLAlchemy {installed}, and pgproof reads models and engines of "
+            f"{_OLDEST_SQLALCHEMY}.0 or newer: leave them out, or move the project first"
+        )
 
 
 def named_object(name: str, what: str) -> Any:

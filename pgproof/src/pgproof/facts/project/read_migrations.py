@@ -82,8 +82,8 @@ class _Chain:
         from alembic.script import ScriptDirectory
         from alembic.util import CommandError
 
-        self.config = _config(self.ini)
         try:
+            self.config = _config(self.ini)
             self.scripts = ScriptDirectory.from_config(self.config)
         except CommandError as error:
             raise _NoScriptsError(str(error).splitlines()[0]) from None
@@ -207,7 +207,7 @@ class _Chain:
             return Direction(None, unread=stop)
         read = Direction(line=self._source(file, written.line if written else 1), unread=stop)
         if written is not None:
-            read = replace(read, empty=written.empty, refuses=written.refuses, calls=written.calls)
+            read = replace(read, empty=written.empty, calls=written.calls)
         if not callable(function):
             return read
         recorder = Recorder(file, lambda number: self._source(file, number), autocommit=self.environment.autocommit)
@@ -233,7 +233,14 @@ class _Chain:
 
 
 def _config(ini: Path) -> Any:
-    """Alembic's configuration, as its command line makes it."""
+    """Alembic's configuration, as its command line makes it, and Flask-Migrate's: that is beside env.py."""
+    config = _read_config(ini)
+    if ini.suffix != ".toml" and not config.get_main_option("script_location") and (ini.parent / "env.py").is_file():
+        config.set_main_option("script_location", str(ini.parent.absolute()).replace("%", "%%"))
+    return config
+
+
+def _read_config(ini: Path) -> Any:
     from alembic.config import Config
 
     if ini.suffix == ".toml":

@@ -32,12 +32,18 @@ def collect(*names: str) -> Models:
     """
     with noted_mappers() as mappers:
         found = [(name, _metadata(named_object(name, _OPTION), name)) for name in names]
+        # A project may import the rest of its models when SQLAlchemy asks for them.
+        _configure(names)
     for name, metadata in found:
         if not metadata.tables:
             raise PgproofError(
                 f"{_OPTION} {name} has no tables yet: name it in a module that imports all models, such as the "
                 "package that Alembic's env.py imports"
             )
+    return models_of(names, [metadata for _, metadata in found], mappers, Path.cwd())
+
+
+def _configure(names: tuple[str, ...]) -> None:
     try:
         configure_mappers()
     except SQLAlchemyError as error:
@@ -46,7 +52,6 @@ def collect(*names: str) -> Models:
             f"{_OPTION} {' '.join(names)}: the mappers do not fit together: {said}; name a module that imports every "
             "model, or mend the relationship"
         ) from None
-    return models_of(names, [metadata for _, metadata in found], mappers, Path.cwd())
 
 
 @contextmanager

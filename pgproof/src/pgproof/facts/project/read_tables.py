@@ -236,7 +236,8 @@ def _index(index: Index) -> ModelIndex:
         name=index.name if isinstance(index.name, str) else None,
         keys=tuple(_key(each, classes) for each in index.expressions),
         unique=bool(index.unique),
-        where=None if where is None else _sql(where),
+        # The dialect takes a text for SQL here, which a clause says of itself only.
+        where=where if where is None or isinstance(where, str) else _sql(where),
         include=tuple(each if isinstance(each, str) else each.name for each in options["include"] or ()),
         method=str(method or "btree").lower(),
     )

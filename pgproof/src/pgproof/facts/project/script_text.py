@@ -19,7 +19,6 @@ class Function:
 
     line: int
     empty: bool
-    refuses: bool
     calls: tuple[str, ...]
 
 
@@ -72,7 +71,6 @@ class ScriptText:
         return Function(
             line=found.lineno,
             empty=not body,
-            refuses=len(body) == 1 and isinstance(body[0], ast.Raise),
             calls=tuple(dict.fromkeys(_called(found))),
         )
 

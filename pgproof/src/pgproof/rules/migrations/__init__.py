@@ -1,0 +1,1 @@
+"""What the Alembic scripts do to a database that is in use."""
