@@ -152,7 +152,7 @@ def _finding(facts: Facts, names: Names, table: Table, keys: list[Constraint]) -
     parents = [parent for key in keys if (parent := referenced_table(facts.catalog, key)) is not None]
     known = [parent for parent in parents if parent.statistics is not None]
     rows = table.estimated_rows
-    reads = f"all {rows} rows" if rows else "every row"
+    reads = f"all {rows:,} rows" if rows else "every row"
     return METADATA.finding(
         objects=tuple(constraint_ref(table, key) for key in keys),
         related=tuple(table_ref(parent) for parent in dict.fromkeys(parents)),
@@ -165,7 +165,7 @@ def _finding(facts: Facts, names: Names, table: Table, keys: list[Constraint]) -
                 "catalog",
                 "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = "
                 f"{literal(quoted(table.schema, table.name))}::regclass",
-                f"{len(table.indexes)} indexes, none that begins with ({listed})",
+                f"indexes: {len(table.indexes)}, none that begins with ({listed})",
             ),
         ),
         remedy=_remedy(names, table, columns),
