@@ -232,7 +232,7 @@ UNCOVERED = (
         renamed=False,
         objects=("p_id",),
     ),
-    _judged("a table of ordinary size", "medium", _sized(1_000), says=("reads all 1000 rows of c.",)),
+    _judged("a table of ordinary size", "medium", _sized(1_000), says=("reads all 1,000 rows of c.",)),
     _judged("a large table", "high", _sized(1_000_000)),
     _judged(
         "five weeks have seen no referenced row deleted",
