@@ -17,7 +17,7 @@ demo: $(VENV)/.installed ## replay the journey from phase 2 to head and print th
 	@$(BIN)/intowork demo --scale $(SCALE)
 
 test: lint ## lint, then run all tests on every PostgreSQL there is
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.installed ## ruff, mypy --strict and import-linter
 	@$(BIN)/ruff check .
@@ -35,7 +35,7 @@ docs: $(VENV)/.installed ## build the documentation into docs/_build/html; a war
 	@echo "docs/_build/html/index.html"
 
 kills: $(VENV)/.installed ## kill every migration at every statement in both ways on every server; the tests share them out
-	@EVERY_KILL=1 $(BIN)/python -m pytest -n 2 --dist worksteal intowork/tests/migrations/test_kills.py
+	@EVERY_KILL=1 $(BIN)/python -m pytest -n 2 --dist loadgroup intowork/tests/migrations/test_kills.py
 
 mutation: $(VENV)/.installed ## judge every rule that changed by its mutants, into benchmarks/results/mutation.md
 	@$(BIN)/python -m benchmarks.mutation

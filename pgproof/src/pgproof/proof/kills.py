@@ -141,6 +141,7 @@ def prove_kills(
     check: Callable[[str], str | None],
     *,
     modes: Sequence[KillMode] = tuple(KillMode),
+    chosen: Callable[[int], bool] = lambda number: True,
     timeout: float = 120.0,
 ) -> Iterator[KillResult]:
     """Kill a client at each of its statements, run it again, and check what the second run leaves.
@@ -155,6 +156,7 @@ def prove_kills(
         check: gets the URL of a copy after the second run, and after an undisturbed one, and returns in one
             line what is wrong with it, or None.
         modes: who is killed.
+        chosen: at which statements, by their number from 1.
         timeout: seconds for one run of the client, and for the backends to leave afterwards.
 
     Yields:
@@ -170,6 +172,8 @@ def prove_kills(
         raise PgproofError(f"No kill was tried: without one, {problem}; mend that first")
     for mode in modes:
         for number, sql in enumerate(recorded.statements, start=1):
+            if not chosen(number):
+                continue
             with server.scratch_database(template=template) as url:
                 killed = kill_at(url, client, number, mode, timeout=timeout)
                 returncode, output = _run(url, client, timeout)
