@@ -3,8 +3,9 @@
 Run it with the URL of a server, of a superuser, that holds the databases of `precision_verdicts.SCHEMAS`, each made by
 the command that it names; any database may be named in the URL, and nothing but the next value of sequences changes:
 
-    python -m benchmarks.precision postgresql://user@host:5432/postgres
+    python -m benchmarks.precision postgresql://user@host:5432/postgres FOLDER
 
+The folder holds what was gathered in each project with its models, engine and migrations: see `precision_projects`.
 Every experiment is a transaction that is rolled back. It is repeated with the finding's own remedy applied first,
 where there is one: an experiment that still shows the fault then proves nothing, and the finding counts as undecided.
 """
@@ -22,6 +23,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 
 from benchmarks.precision_experiments import EXPERIMENTS, Trial, UndecidedError, decide, mended
+from benchmarks.precision_projects import section
 from benchmarks.precision_verdicts import JUDGED_FALSE, SCHEMAS, JudgedFalse
 from pgproof.audit import AuditOptions, examine, gather
 from pgproof.facts.catalog import Catalog
@@ -64,7 +66,7 @@ class Verdict:
 
 def main() -> None:
     """Audit every schema, put every finding to the test, and write the table."""
-    (url,) = sys.argv[1:]
+    url, folder = sys.argv[1:]
     verdicts: list[Verdict] = []
     version = ""
     for schema in SCHEMAS:
@@ -76,7 +78,8 @@ def main() -> None:
             if each.kind != "true":
                 print(f"{each.kind}: {schema.database} {each.finding.rule} {each.finding.message}: {each.seen}")
         print(f"{schema.database}: {len(found)} findings", file=sys.stderr)
-    (RESULTS / "precision.md").write_text(report(verdicts, version), encoding="utf-8")
+    projects = "\n".join(section(url, Path(folder)))
+    (RESULTS / "precision.md").write_text(f"{report(verdicts, version)}{projects}\n", encoding="utf-8")
 
 
 def _verdicts(server: psycopg.Connection[Any], database: str) -> Iterator[Verdict]:
@@ -152,7 +155,10 @@ def _head(verdicts: tuple[Verdict, ...], version: str) -> Iterator[str]:
         f"were mended, {len(JUDGED_FALSE)} more were found, which are false and listed below."
     )
     yield ""
-    yield "Made by `python -m benchmarks.precision URL`. The tables hold the rows that these commands insert, no more."
+    yield (
+        "Made by `python -m benchmarks.precision URL FOLDER`. The tables hold the rows that these commands insert, no "
+        "more."
+    )
     yield ""
     yield "| database | packages | made by |"
     yield "|---|---|---|"

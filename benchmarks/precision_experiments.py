@@ -116,15 +116,15 @@ def foreign_key_check_reads_all(trial: Trial) -> Outcome:
     table, columns = trial.table(), trial.finding.objects[0].columns
     made_up = [column for column in table.columns if column.generated is None]
     trial.run(
-        f"CREATE TEMP TABLE look (LIKE {_name(table)} INCLUDING INDEXES INCLUDING STORAGE INCLUDING GENERATED)"
+        f"CREATE TEMP TABLE look (LIKE {table_sql(table)} INCLUDING INDEXES INCLUDING STORAGE INCLUDING GENERATED)"
         " ON COMMIT DROP"
     )
     trial.run(
         f"INSERT INTO look ({', '.join(quoted(column.name) for column in made_up)})"
-        f" SELECT {', '.join(_value(trial.catalog, column, 'n') for column in made_up)}"
+        f" SELECT {', '.join(value_sql(trial.catalog, column, 'n') for column in made_up)}"
         f" FROM generate_series(1, {ROWS}) n"
     )
-    wanted = [f"x.{quoted(name)} = {_value(trial.catalog, table.column(name), str(ROWS // 2))}" for name in columns]
+    wanted = [f"x.{quoted(name)} = {value_sql(trial.catalog, table.column(name), str(ROWS // 2))}" for name in columns]
     check = f"SELECT 1 FROM ONLY look x WHERE {' AND '.join(wanted)} FOR KEY SHARE OF x"
     trial.run("ANALYZE look")
     without = trial.pages_read(check)
@@ -144,19 +144,19 @@ def other_index_serves(trial: Trial) -> Outcome:
     for setting in ("enable_seqscan", "enable_bitmapscan", "enable_sort", "enable_incremental_sort"):
         trial.run(f"SET LOCAL {setting} = off")
     trial.run(
-        f"UPDATE pg_index SET indisvalid = false WHERE indrelid = {literal(_name(table))}::regclass"
+        f"UPDATE pg_index SET indisvalid = false WHERE indrelid = {literal(table_sql(table))}::regclass"
         f" AND indexrelid <> {literal(quoted(other.schema or '', other.name))}::regclass"
     )
     keys = [key.expression or f"{quoted(key.column or '')}" for key in index.keys]
     predicate = [f"({index.predicate})"] if index.predicate else []
     equal = [f"({key}) = ${number}" for number, key in enumerate(keys, 1)]
-    lookup = list(_nodes(trial.plan(f"SELECT * FROM {_name(table)} WHERE {' AND '.join((*equal, *predicate))}")))
+    lookup = list(_nodes(trial.plan(f"SELECT * FROM {table_sql(table)} WHERE {' AND '.join((*equal, *predicate))}")))
     found = _only_index(lookup) == other.name and _conditions(lookup) >= len(keys)
     order = ", ".join(
         _ordered(key, each.descending, each.nulls_first) for key, each in zip(keys, index.keys, strict=True)
     )
     where = f" WHERE {predicate[0]}" if predicate else ""
-    sorted_ = list(_nodes(trial.plan(f"SELECT * FROM {_name(table)}{where} ORDER BY {order}")))
+    sorted_ = list(_nodes(trial.plan(f"SELECT * FROM {table_sql(table)}{where} ORDER BY {order}")))
     ordered = _only_index(sorted_) == other.name
     return Outcome(
         found and ordered,
@@ -174,7 +174,7 @@ def key_is_constant(trial: Trial) -> Outcome:
         if constant is None:
             continue
         plan = trial.plan(
-            f"SELECT FROM {_name(table)} WHERE ({index.predicate}) AND {quoted(name)} <> {constant.group(1)}"
+            f"SELECT FROM {table_sql(table)} WHERE ({index.predicate}) AND {quoted(name)} <> {constant.group(1)}"
         )
         if plan.get("One-Time Filter") == "false":
             return Outcome(True, f"no entry can have another {name} than {constant.group(1)}: One-Time Filter: false")
@@ -186,7 +186,7 @@ def equal_rows_accepted(trial: Trial) -> Outcome:
     example = trial.finding.counter_example
     assert isinstance(example, EqualRows)
     table = trial.named(example.table)
-    given = {column: _stored(trial, table, column) for column in example.columns}
+    given = {column: stored_value(trial, table, column) for column in example.columns}
     for _ in range(2):
         row = trial.rows.draft(example.table, given)
         trial.statements.append(row.statement)
@@ -194,7 +194,7 @@ def equal_rows_accepted(trial: Trial) -> Outcome:
 
 
 def row_accepted(trial: Trial) -> Outcome:
-    """INT15, INT16: a row with NULL, a reversed range or a negative count is inserted."""
+    """INT15, INT16, INT17: a row with NULL, a reversed range, a negative count or none of the choices is inserted."""
     example = trial.finding.counter_example
     assert isinstance(example, AcceptedRow)
     given = dict(example.values)
@@ -239,9 +239,9 @@ def equal_rows_cannot_be_told_apart(trial: Trial) -> Outcome:
     table = trial.table()
     row = trial.rows.insert(table.qualified_name)
     second = trial.refusal(insert_statement(table, row.values))
-    trial.run(f"CREATE PUBLICATION precision FOR TABLE {_name(table)}")
+    trial.run(f"CREATE PUBLICATION precision FOR TABLE {table_sql(table)}")
     column = quoted(table.columns[0].name)
-    update = trial.refusal(f"UPDATE {_name(table)} SET {column} = {column}")
+    update = trial.refusal(f"UPDATE {table_sql(table)} SET {column} = {column}")
     replica = "replica identity" in (update or "")
     return Outcome(
         second is None and replica, f"same row again: {second or 'accepted'}; UPDATE: {update or 'accepted'}"
@@ -252,7 +252,7 @@ def moment_depends_on_zone(trial: Trial) -> Outcome:
     """TYP02: two sessions write one moment, and the values differ."""
     table, names = trial.table(), trial.finding.objects[0].columns
     listed = ", ".join(quoted(name) for name in names)
-    trial.run(f"CREATE TEMP TABLE look ON COMMIT DROP AS SELECT {listed} FROM {_name(table)} WITH NO DATA")
+    trial.run(f"CREATE TEMP TABLE look ON COMMIT DROP AS SELECT {listed} FROM {table_sql(table)} WITH NO DATA")
     for zone in ("UTC", "Asia/Tokyo"):
         trial.run(f"SET LOCAL TimeZone = '{zone}'")
         trial.run(f"INSERT INTO look VALUES ({', '.join([_MOMENT] * len(names))})")
@@ -267,7 +267,7 @@ def json_cannot_be_compared(trial: Trial) -> Outcome:
     """TYP03: DISTINCT over each column is refused."""
     table = trial.table()
     refused = [
-        trial.refusal(f"SELECT DISTINCT {quoted(name)} FROM {_name(table)}")
+        trial.refusal(f"SELECT DISTINCT {quoted(name)} FROM {table_sql(table)}")
         for name in trial.finding.objects[0].columns
     ]
     return Outcome(all("equality operator" in (each or "") for each in refused), refused[0] or "accepted")
@@ -323,7 +323,8 @@ def mended(trial: Trial) -> bool:
     return bool(operations)
 
 
-def _name(table: Table) -> str:
+def table_sql(table: Table) -> str:
+    """Return a table's name as SQL."""
     return quoted(table.schema, table.name)
 
 
@@ -331,17 +332,17 @@ def _index(table: Table, subject: ObjectRef) -> Index:
     return next(index for index in table.indexes if index.name == subject.name)
 
 
-def _stored(trial: Trial, table: Table, column: str) -> str:
-    """A value of a column that its table accepts: of a parent's row where it refers to one."""
+def stored_value(trial: Trial, table: Table, column: str) -> str:
+    """Return a value of a column that its table accepts: of a parent's row where it refers to one."""
     key: Constraint | None = next((each for each in table.foreign_keys if each.columns == (column,)), None)
     parent = trial.catalog.table(key.referenced or 0) if key else None
     if key is None or parent is None:
-        return _value(trial.catalog, table.column(column), "1")
+        return value_sql(trial.catalog, table.column(column), "1")
     return trial.rows.insert(parent.qualified_name).values[key.referenced_columns[0]]
 
 
-def _value(catalog: Catalog, column: Column, number: str) -> str:
-    """SQL of the value that a column has in a row of a number, different from row to row where the type allows."""
+def value_sql(catalog: Catalog, column: Column, number: str) -> str:
+    """Return SQL of a column's value in a row of a number, different from row to row where the type allows."""
     if column.type_kind == "e":
         labels = next(
             each.labels for each in catalog.types if (each.schema, each.name) == (column.type_schema, column.type_name)
@@ -374,13 +375,17 @@ def _conditions(nodes: Sequence[Mapping[str, Any]]) -> int:
     return sum(len(re.findall(r"\$\d+", str(node.get("Index Cond", "")))) for node in nodes)
 
 
-def decide(trial: Trial) -> Outcome:
+def decide(trial: Trial, experiments: Mapping[str, Experiment] = EXPERIMENTS) -> Outcome:
     """Run the experiment of the finding's rule.
+
+    Args:
+        trial: of the finding.
+        experiments: by rule.
 
     Raises:
         UndecidedError: there is none, or its rows could not be made.
     """
-    experiment = EXPERIMENTS.get(trial.finding.rule)
+    experiment = experiments.get(trial.finding.rule)
     if experiment is None:
         raise UndecidedError("no experiment is known for this rule")
     try:

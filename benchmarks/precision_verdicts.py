@@ -22,6 +22,39 @@ class Schema:
 
 
 @dataclass(frozen=True)
+class Project:
+    """What of a project was given besides its database, in its own environment and its folder (site-packages).
+
+    Attributes:
+        options: of `pgproof snapshot`.
+        environment: variables that its settings want at import.
+        left_out: what could not be read, and why.
+        chain: the same migrations run from nothing, on a database that notes what they do.
+    """
+
+    database: str
+    options: str
+    environment: str = ""
+    left_out: str = ""
+    chain: bool = True
+
+
+@dataclass(frozen=True)
+class ProjectFalse:
+    """A finding about a project's code that was wrong, and what was mended.
+
+    Attributes:
+        shown: what showed it.
+    """
+
+    database: str
+    rule: str
+    finding: str
+    shown: str
+    mended: str
+
+
+@dataclass(frozen=True)
 class JudgedFalse:
     """A finding that the server bears out and that is wrong for people all the same.
 
@@ -106,3 +139,103 @@ JUDGED_FALSE = (
     ),
 )
 """Found by the first run; a later run that finds one again counts it as false."""
+
+PROJECTS = (
+    Project(
+        "mlflow",
+        "--models mlflow.store.tracking.dbmodels.models:Base --models mlflow.store.model_registry.dbmodels.models:Base "
+        "--models mlflow.store.workspace.dbmodels.models:Base --engine 'mlflow_engine:engine()' "
+        "--alembic mlflow/store/db_migrations/alembic.ini",
+        left_out="its engine has no function without arguments, so mlflow_engine.py calls create_sqlalchemy_engine",
+    ),
+    Project(
+        "prefect",
+        "--models prefect.server.database.orm_models:Base "
+        "--engine 'prefect.server.database.dependencies:provide_database_interface()' --alembic prefect.ini",
+        "PREFECT_API_DATABASE_CONNECTION_URL",
+        "env.py chooses the folder of revisions, so prefect.ini says it as version_locations",
+    ),
+    Project(
+        "airflow",
+        "--models airflow.models.base:Base --engine airflow.settings:engine --alembic airflow/alembic.ini",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+    ),
+    Project(
+        "dagster",
+        "--models dagster._core.storage.runs.schema:RunStorageSqlMetadata "
+        "--models dagster._core.storage.event_log.schema:SqlEventLogStorageMetadata "
+        "--models dagster._core.storage.schedules.schema:ScheduleStorageSqlMetadata "
+        "--alembic dagster_postgres/alembic/alembic.ini",
+        "DAGSTER_HOME",
+        "the engine: its storage connects before it hands one out. No classes, tables alone. Every revision inspects "
+        "the tables of the database first, so next to nothing of them is read",
+        chain=False,
+    ),
+    Project(
+        "ckan",
+        "--models ckan.model:meta.metadata --alembic ckan/migration/alembic.ini",
+        "CKAN_INI",
+        "the engine: it is None until the whole application is started",
+    ),
+    Project(
+        "superset",
+        "--alembic superset/migrations/alembic.ini",
+        "SUPERSET_CONFIG_PATH",
+        "models and engine: they are of SQLAlchemy 1.4. It wants a sqlglot older than pgproof's, which pip replaced",
+    ),
+)
+
+PROJECTS_FALSE = (
+    ProjectFalse(
+        "mlflow",
+        "INT18",
+        "public.runs allows shorter texts than the models: status (9 against 20)",
+        "runs_status_check lists five values, the longest of 9 characters, and the models declare the same check: an "
+        "INSERT that the models take for possible fits.",
+        "a column whose check lists its values, all of which fit in both lengths: not reported",
+    ),
+    ProjectFalse(
+        "prefect",
+        "CFG03",
+        "statement_timeout is 0 ...: a statement may run for ever",
+        "SELECT pg_sleep(60) over the engine ended after 10.05 s (asyncpg's command_timeout of 10), and "
+        "pg_stat_activity had it no more.",
+        "command_timeout of asyncpg limits the role that the engine signs in with",
+    ),
+    ProjectFalse(
+        "prefect",
+        "CFG04",
+        "lock_timeout is 0 ...: a statement waits for a lock as long as it may run",
+        "SELECT from a table that another connection had locked (ACCESS EXCLUSIVE) gave up after 10.05 s.",
+        "command_timeout of asyncpg of at most 10 s ends the wait, as statement_timeout does",
+    ),
+    ProjectFalse(
+        "dagster",
+        "MIG08",
+        "revisions b22f16781a7c and 140198fdfe65, two of five",
+        "Their upgrade() returns at once where the database is not SQLite.",
+        "inspect(op.get_bind()) knows its dialect; only who asks it for tables needs a database",
+    ),
+)
+"""Found with everything given, before the rules were mended."""
+
+_REPAIR = (
+    "upgrade() changed nothing: what it takes away or adds is there, or lacking, in some databases alone. Where it has "
+    "something to do, downgrade() does not undo it. Not mended: which of the two holds, only a database can tell"
+)
+_ON_PURPOSE = (
+    "downgrade() is `pass`, and upgrade() makes the change on PostgreSQL where it finds the table: read, not run"
+)
+REVISIONS = {
+    "88344c1d9134": "a chain that runs from nothing has no such index, so nothing was locked; IF EXISTS is for databases "
+    "that have it",
+    "956a063c52b3": "its existing_type is VARCHAR(256), and the column was VARCHAR(255) already. Not mended: the "
+    "script's own word is all there is",
+    "811494c0cc23": _REPAIR,
+    "c501b7c653a3": _REPAIR,
+    "31b2a1039d4a": _REPAIR,
+    "5c18fd3c2957": _ON_PURPOSE,
+    "b32a4f3036d2": _ON_PURPOSE,
+    "701913684cb4": _ON_PURPOSE,
+}
+"""What reading the scripts told about the revisions that the run did not bear out."""

@@ -38,6 +38,7 @@ class Person(Base):
     state: Mapped[str] = mapped_column(String(10))
     kind: Mapped[str] = mapped_column(Enum("one", "two", name="kinds"))
     gone_at: Mapped[str | None] = mapped_column(Text)
+    paid: Mapped[bool | None]
 other = MetaData()
 Table("lists", other, Column("id", Integer, Identity(), primary_key=True), Column("n", Integer),
       Column("twice", Integer, Computed("n * 2")), schema="extra")
@@ -155,6 +156,7 @@ def test_a_database_as_the_models_say_has_none(run: Run, any_shop: str) -> None:
             "REFERENCES teams(id) ON DELETE CASCADE in the models",
         ),
         ("ALTER TYPE kinds ADD VALUE 'three'", 'labels: ["one", "two"] in the models, ["one", "two", "three"] in the'),
+        ("ALTER TABLE people ALTER paid SET DEFAULT false", "default: none in the models, false in the database"),
         ("ALTER TABLE extra.lists ALTER id DROP IDENTITY", "identity: by default in the models, none in the database"),
         (
             "ALTER TABLE people DROP CONSTRAINT people_email_key; CREATE UNIQUE INDEX unique_email ON people (email)",

@@ -114,6 +114,11 @@ def test_pg8000_connects_too(read: Read) -> None:
         ("async def make(): return create_async_engine(url('asyncpg'), pool_size=3)", "shop:make()"),
         ("def make(): return sessionmaker(create_engine(url('psycopg'), pool_size=3))", "shop:make()"),
         ("class Database:\n    engine = create_engine(url('psycopg'), pool_size=3)\nthing = Database()", "shop:thing"),
+        (
+            "class Database:\n    async def engine(self): return create_async_engine(url('asyncpg'), pool_size=3)\n"
+            "def make(): return Database()",
+            "shop:make()",
+        ),
         ("class db:\n    class main:\n        e = create_engine(url('psycopg'), pool_size=3)", "shop:db.main.e"),
         ("def make(): return Session(create_engine(url('psycopg'), pool_size=3))", "shop:make()"),
     ],

@@ -303,6 +303,22 @@ def test_folders_below_only_where_they_are_asked_for(make: Make) -> None:
     assert {each.id for each in read(folder).revisions} == {"a1", "b2"}
 
 
+def test_an_ini_beside_env_that_does_not_say_where_the_scripts_are(make: Make) -> None:
+    """Flask-Migrate says it in code."""
+    folder = make(script("a1"), env="")
+    (folder / "alembic/alembic.ini").write_text("[alembic]\n", encoding="utf-8")
+    assert [each.id for each in read(folder, "alembic/alembic.ini").revisions] == ["a1"]
+
+
+def test_a_script_may_ask_the_inspector_for_its_dialect(make: Make) -> None:
+    up = """\
+inspector = sa.inspect(op.get_bind())
+if "sqlite" not in inspector.dialect.dialect_description:
+    op.drop_table("t")"""
+    upgrade = first(make(script("a1", up=up)))
+    assert (upgrade.unread, [each.kind for each in upgrade.operations]) == (None, ["drop_table"])
+
+
 def test_a_pyproject_alone_or_beside_the_ini(make: Make) -> None:
     folder = make(script("a1"), ini="[alembic]\n")
     (folder / "pyproject.toml").write_text('[tool.alembic]\nscript_location = "%(here)s/alembic"\n', encoding="utf-8")

@@ -308,3 +308,26 @@ Table("a", metadata, Column("b_id", Integer, ForeignKey("else.b.id")))
     (table,) = read("t:metadata", t=source).tables
     (key,) = table.constraints
     assert (key.referenced, key.referenced_columns) == (TableName("else", "b"), ("id",))
+
+
+def test_models_that_are_imported_when_sqlalchemy_asks_for_them(read: Read) -> None:
+    late = (
+        SMALL.format("users")
+        + """
+from sqlalchemy import event
+from sqlalchemy.orm import Mapper
+@event.listens_for(Mapper, "before_configured", once=True)
+def the_rest(): import more
+"""
+    )
+    more = "from app import Base\nfrom sqlalchemy.orm import Mapped, mapped_column\n" + "\n".join(
+        SMALL.format("orders").splitlines()[2:]
+    )
+    models = read("app:Base", app=late, more=more)
+    assert [(each.name, str(each.table)) for each in models.classes] == [("users", "users"), ("orders", "orders")]
+
+
+def test_a_condition_of_an_index_may_be_a_plain_text(read: Read) -> None:
+    source = SMALL.format("users") + "    __table_args__ = (Index('few', 'id', postgresql_where='id > 1'),)\n"
+    (table,) = read("app:Base", app=f"from sqlalchemy import Index\n{source}").tables
+    assert table.indexes[0].where == "id > 1"

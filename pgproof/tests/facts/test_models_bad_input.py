@@ -112,6 +112,16 @@ def test_an_import_that_fails(said: Say, source: str, expected: str) -> None:
     assert expected in text
 
 
+def test_a_sqlalchemy_before_2_is_said(said: Say, tmp_path: Path) -> None:
+    folder = tmp_path / "sqlalchemy-1.4.54.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: SQLAlchemy\nVersion: 1.4.54\n", encoding="utf-8")
+    assert said(MODELS) == (
+        "this environment has SQLAlchemy 1.4.54, and pgproof reads models and engines of 2.0 or newer: leave them out, "
+        "or move the project first"
+    )
+
+
 def test_an_import_that_kills_its_process(said: Say) -> None:
     assert said("import os\nos._exit(7)") == (
         "app:Base ended the process that read it (code 7): it said nothing; its import must end nothing"

@@ -76,9 +76,11 @@ def _column(said: dict[str, str]) -> str:
 def _difference(each: Different) -> str:
     lines = [f"{_KINDS.get(each.kind, each.kind)} {each.name}"]
     for (name, models), (_, database) in zip(each.models, each.database, strict=True):
-        lines.append(f"  {name}: {_word(models)} in the models, {_word(database)} in the database")
+        lines.append(f"  {name}: {_word(name, models)} in the models, {_word(name, database)} in the database")
     return "\n".join(lines)
 
 
-def _word(value: str | None) -> str:
-    return {None: "none", "true": "yes", "false": "no"}.get(value, value or "none")
+def _word(name: str, value: str | None) -> str:
+    # A default of false is that, not the lack of one.
+    words = {} if name == "default" else {"true": "yes", "false": "no"}
+    return "none" if value is None else words.get(value, value or "none")

@@ -43,7 +43,11 @@ def collect(url: str, default_schema: str, *names: str) -> Created:
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.schema import CreateSchema
 
+    from pgproof.facts.project.read_models import configure
+
     every = [_metadata(name) for name in names]
+    # A project may import the rest of its models when SQLAlchemy asks for them.
+    configure(names)
     tables = [table for metadata in every for table in metadata.tables.values()]
     if not tables:
         raise PgproofError(f"{OPTION} {', '.join(names)} has no tables: import the modules of the models with it")

@@ -94,10 +94,10 @@ async def _awaited(made: Any) -> Any:
 class _Asynchronous:
     """SQLAlchemy's classes for asyncio; none without greenlet, and then nothing of the project is of them."""
 
-    engines: tuple[type, ...] = ()
-    sessions: tuple[type, ...] = ()
-    makers: tuple[type, ...] = ()
-    scoped: tuple[type, ...] = ()
+    engines: tuple[Any, ...] = ()
+    sessions: tuple[Any, ...] = ()
+    makers: tuple[Any, ...] = ()
+    scoped: tuple[Any, ...] = ()
 
 
 def _refused() -> str:
@@ -126,8 +126,9 @@ def _engine_of(name: str, found: Any) -> Any:
         found = found.session_factory if isinstance(found, scoped) else found
         found = found()
     if isinstance(found, (Session, *asynchronous.sessions)):
+        session: Any = found
         try:
-            found = found.get_bind()
+            found = session.get_bind()
         except UnboundExecutionError:
             raise PgproofError(
                 f"{OPTION} {name} makes sessions that are bound to no one engine: name the engine itself"

@@ -33,7 +33,7 @@ def collect(*names: str) -> Models:
     with noted_mappers() as mappers:
         found = [(name, _metadata(named_object(name, _OPTION), name)) for name in names]
         # A project may import the rest of its models when SQLAlchemy asks for them.
-        _configure(names)
+        configure(names)
     for name, metadata in found:
         if not metadata.tables:
             raise PgproofError(
@@ -43,7 +43,15 @@ def collect(*names: str) -> Models:
     return models_of(names, [metadata for _, metadata in found], mappers, Path.cwd())
 
 
-def _configure(names: tuple[str, ...]) -> None:
+def configure(names: tuple[str, ...]) -> None:
+    """Have SQLAlchemy put the mappers together.
+
+    Args:
+        names: by which the models were given, for messages.
+
+    Raises:
+        PgproofError: they do not fit together.
+    """
     try:
         configure_mappers()
     except SQLAlchemyError as error:

@@ -17,9 +17,9 @@ from alembic.operations import Operations
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import inspection, text
 from sqlalchemy.engine.mock import MockConnection
-from sqlalchemy.exc import NoInspectionAvailable, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from pgproof.facts.migrations import Operation, Relation, SettingBefore, Unread
 from pgproof.facts.project.ddl import operations_of, statements
@@ -93,9 +93,7 @@ class Recorder:
         """Note that the script ended with an error."""
         if isinstance(error, NeedsDatabaseError):
             return
-        if isinstance(error, NoInspectionAvailable):
-            self._stop("it inspects the tables of the database", error)
-        elif isinstance(error, SideEffectError):
+        if isinstance(error, SideEffectError):
             self._stop(str(error), error)
         else:
             self._stop(f"it ended with {first_line(error)}", error)
@@ -228,6 +226,31 @@ class _Connection(MockConnection):
         if name.startswith("_"):
             raise AttributeError(name)
         raise self._recorder.needs(f"it asks the connection for {name}")
+
+    def inspector(self) -> _Inspector:
+        """Return what `inspect()` of this connection gives."""
+        return _Inspector(self, self._recorder)
+
+
+class _Inspector:
+    """What tells which database it would be, and nothing of its tables: scripts for several databases ask that first.
+
+    Attributes:
+        bind: the connection, also called engine.
+        dialect: that of PostgreSQL.
+    """
+
+    def __init__(self, bind: _Connection, recorder: Recorder) -> None:
+        self.bind = self.engine = bind
+        self.dialect = bind.dialect
+        self._recorder = recorder
+
+    def __getattr__(self, name: str) -> Any:
+        raise self._recorder.needs("it inspects the tables of the database")
+
+
+# SQLAlchemy's own way to say what inspect() gives for a class; it looks nowhere else.
+inspection._inspects(_Connection)(_Connection.inspector)
 
 
 class _Implementation(PostgresqlImpl):

@@ -1,37 +1,41 @@
-"""What SQLAlchemy and PostgreSQL do when a parent is deleted, beside what INT10 says they do.
+"""What SQLAlchemy, PostgreSQL and the engine do, beside what INT10, CFG07 and CFG09 say they do.
 
 Run it in the project's own environment and folder, with the snapshot that was made there, the URL of its database and
 a file for the outcomes:
 
-    python .../benchmarks/precision_cascades.py prefect.snapshot postgresql://user@host:5432/prefect prefect.outcomes
+    python .../benchmarks/precision_project.py prefect.snapshot postgresql://user@host:5432/prefect prefect.outcomes
 
 Each parent has one row made up for it and one that refers to that; it is then deleted by session.delete() and by SQL,
-in transactions that are rolled back.
+in transactions that are rolled back. Of the engine, one connection is looked at from another and by its socket.
 """
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
+import os
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, create_engine, event, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, configure_mappers, lazyload, load_only
 
 from pgproof.facts.catalog import Constraint, Table
 from pgproof.facts.model import Facts
+from pgproof.facts.project.engine_named import engine_named
 from pgproof.facts.project.inside import named_object
 from pgproof.facts.snapshot import from_json
 from pgproof.remedy.names import quoted
 from pgproof.reproduce.rows import Row, RowMaker
 from pgproof.rules.integrity import cascade_disagreement
 from pgproof.rules.integrity._cascades import Along, Outcome, relationships_along, severity_of
-
 
 _LOADABLE = {"deployment_schedule": {"schedule": """'{"cron": "0 0 * * *"}'"""}}
 """Values without which a type of the project's own refuses to load a row."""
@@ -54,7 +58,43 @@ def main() -> None:
         if name in reported and severity_of(along) is not None:
             with engine.connect() as connection:
                 tried.append({"name": name, **_tried(connection, facts, along)})
+    if facts.engine is not None:
+        tried += asyncio.run(_connected(facts.engine.name, url))
     Path(outcomes).write_text(json.dumps(tried, indent=1), encoding="utf-8")
+
+
+async def _connected(name: str, url: str) -> list[dict[str, Any]]:
+    found = await asyncio.to_thread(engine_named, name)
+    if found.dialect.is_async:
+        from sqlalchemy.ext.asyncio import AsyncEngine
+
+        async with AsyncEngine(found).connect() as connection:
+            raw = (await connection.get_raw_connection()).driver_connection
+            assert raw is not None
+            return _seen(raw.get_server_pid(), raw._transport.get_extra_info("socket").fileno(), url)
+    with found.connect() as connection:
+        driver = connection.connection.driver_connection
+        pid = driver.info.backend_pid
+        return _seen(pid, driver.fileno(), url)
+
+
+def _seen(pid: int, descriptor: int, url: str) -> list[dict[str, Any]]:
+    statement = "SELECT application_name FROM pg_stat_activity WHERE pid = %s"
+    with psycopg.connect(url) as other:
+        ((name,),) = other.execute(statement, (pid,)).fetchall()
+    with socket.socket(fileno=os.dup(descriptor)) as connection:
+        idle = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+    retries = Path("/proc/sys/net/ipv4/tcp_syn_retries").read_text(encoding="ascii").strip()
+    seen = f"its socket asks after {idle} s whether the other side is there; to connect is tried {retries} times more"
+    return [
+        {
+            "name": "CFG09",
+            "shown": name == "",
+            "seen": f"pg_stat_activity names it {name!r}",
+            "statements": [statement],
+        },
+        {"name": "CFG07", "shown": idle >= 7_200, "seen": seen, "statements": []},
+    ]
 
 
 def _names(finding: Any) -> Iterator[str]:
@@ -96,8 +136,9 @@ def _outcome(
         # Its other parents are those that are there already: a second one like the first might not be unique.
         for key in along.table.foreign_keys:
             other = next((row for row in rows.made if facts.catalog.named(row.table) == _parent(facts, key)), None)
-            for own, theirs in zip(key.columns, key.referenced_columns, strict=True) if other else ():
-                given.setdefault(own, other.values[theirs])
+            if other is not None:
+                for own, theirs in zip(key.columns, key.referenced_columns, strict=True):
+                    given.setdefault(own, other.values[theirs])
         child = rows.insert(along.table.qualified_name, given | _LOADABLE.get(along.table.name, {}))
         statements: list[str] = []
         with _noted(connection, statements):
