@@ -227,8 +227,8 @@ _ON_PURPOSE = (
     "downgrade() is `pass`, and upgrade() makes the change on PostgreSQL where it finds the table: read, not run"
 )
 REVISIONS = {
-    "88344c1d9134": "a chain that runs from nothing has no such index, so nothing was locked; IF EXISTS is for databases "
-    "that have it",
+    "88344c1d9134": "a chain that runs from nothing has no such index, so nothing was locked; IF EXISTS is for "
+    "databases that have it",
     "956a063c52b3": "its existing_type is VARCHAR(256), and the column was VARCHAR(255) already. Not mended: the "
     "script's own word is all there is",
     "811494c0cc23": _REPAIR,
