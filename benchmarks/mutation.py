@@ -96,7 +96,9 @@ def main() -> None:
             known[score.rule] = score
             _keep(known)
     kept = [known[rule.code] for rule in all_rules() if rule.code in known]
-    (RESULTS / "mutation.md").write_text(table(kept), encoding="utf-8")
+    left = ", ".join(rule.code for rule in all_rules() if rule.code not in known)
+    note = f"\nNot judged yet, or changed since: {left}.\n" if left else ""
+    (RESULTS / "mutation.md").write_text(table(kept) + note, encoding="utf-8")
     print(f"{len(kept)} of {len(all_rules())} rules are in {RESULTS / 'mutation.md'}", file=sys.stderr)
 
 
