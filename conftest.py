@@ -18,6 +18,7 @@ TOGETHER = ("dossier", "docs")
 __all__ = ["intowork", "pgproof"]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a module on one worker, so that what they share is made once."""
     for item in items:
