@@ -5,8 +5,11 @@ from __future__ import annotations
 from pgproof.facts.catalog import Catalog, Column, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
+from pgproof.facts.table_statistics import TableStatistics
 from pgproof.remedy.names import literal, quoted
 from pgproof.rules.finding import NotChecked, table_ref
+
+_NOTHING = TableStatistics(*(0,) * 12, None, None, 0, 0)
 
 
 def own_columns(catalog: Catalog, table: Table) -> tuple[Column, ...]:
@@ -14,6 +17,11 @@ def own_columns(catalog: Catalog, table: Table) -> tuple[Column, ...]:
     parents = [parent for oid in table.parents if (parent := catalog.table(oid)) is not None]
     inherited = {column.name for parent in parents for column in parent.columns}
     return tuple(column for column in table.columns if column.name not in inherited)
+
+
+def counters(table: Table) -> TableStatistics:
+    """Return what the server counted about a table; zeros for a view, about which it counts nothing."""
+    return table.statistics or _NOTHING
 
 
 def words(name: str) -> tuple[str, ...]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pgproof.errors import PgproofError
 from pgproof.facts.project.guard import guard, targets_of
 from pgproof.facts.project.inside import named_object, said_by
 
 if TYPE_CHECKING:
-    from sqlalchemy import MetaData
+    pass
 
 OPTION = "--models"
 
@@ -43,9 +43,9 @@ def collect(url: str, default_schema: str, *names: str) -> Created:
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.schema import CreateSchema
 
-    from pgproof.facts.project.read_models import configure
+    from pgproof.facts.project.read_models import configure, metadata_of
 
-    every = [_metadata(name) for name in names]
+    every = [metadata_of(named_object(name, OPTION), name) for name in names]
     # A project may import the rest of its models when SQLAlchemy asks for them.
     configure(names)
     tables = [table for metadata in every for table in metadata.tables.values()]
@@ -74,15 +74,3 @@ def collect(url: str, default_schema: str, *names: str) -> Created:
             " metadata.create_all() can make on an empty database"
         ) from None
     return Created(schemas, len(tables))
-
-
-def _metadata(name: str) -> MetaData:
-    from sqlalchemy import MetaData
-
-    found: Any = named_object(name, OPTION)
-    metadata = found if isinstance(found, MetaData) else getattr(found, "metadata", None)
-    if not isinstance(metadata, MetaData):
-        raise PgproofError(
-            f"{OPTION} {name} is a {type(found).__name__}: name a declarative base, a registry or a MetaData"
-        )
-    return metadata

@@ -31,7 +31,7 @@ def collect(*names: str) -> Models:
         PgproofError: a name leads to no models, or the mappers do not fit together; one line with the way out.
     """
     with noted_mappers() as mappers:
-        found = [(name, _metadata(named_object(name, _OPTION), name)) for name in names]
+        found = [(name, metadata_of(named_object(name, _OPTION), name)) for name in names]
         # A project may import the rest of its models when SQLAlchemy asks for them.
         configure(names)
     for name, metadata in found:
@@ -106,7 +106,12 @@ def _is_of(mapper: Mapper[Any], tables: Iterable[Table]) -> bool:
     return any(table in known for table in mapper.tables)
 
 
-def _metadata(given: Any, name: str) -> MetaData:
+def metadata_of(given: Any, name: str) -> MetaData:
+    """Return the MetaData of a declarative base, a registry, or what was given itself.
+
+    Raises:
+        PgproofError: it is none of these.
+    """
     if isinstance(given, MetaData):
         return given
     if isinstance(given, registry):

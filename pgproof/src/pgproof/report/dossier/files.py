@@ -6,7 +6,7 @@ import pprint
 from collections import defaultdict
 from collections.abc import Iterator
 
-from pgproof.report.document import FindingDocument, to_json
+from pgproof.report.document import to_json
 from pgproof.report.dossier import judgement
 from pgproof.report.dossier.charts import charts
 from pgproof.report.dossier.diagram import diagram
@@ -99,7 +99,6 @@ def _analysis(material: Material) -> str:
         material,
         verdict=judgement.verdict(document),
         conclusion=judgement.conclusion(document),
-        status=lambda finding: judgement.status(finding, frozenset()),
         since="the server started" if since is None else f"{since:%Y-%m-%d %H:%M}",
         largest=sorted(material.tables, key=_rank)[:LARGEST],
         growing=[table for table in material.tables if table.growth and table.growth.rows_per_day > 0],
@@ -113,9 +112,6 @@ def _analysis(material: Material) -> str:
 def _summary(material: Material) -> str:
     document = material.document
 
-    def status(finding: FindingDocument) -> str:
-        return judgement.status(finding, frozenset())
-
     return render(
         "summary.txt.j2",
         material,
@@ -126,7 +122,6 @@ def _summary(material: Material) -> str:
         surplus=judgement.surplus_rows(document),
         risks=list(judgement.risks(material)),
         conclusion=judgement.conclusion(document),
-        status=status,
     )
 
 

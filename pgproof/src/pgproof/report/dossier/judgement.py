@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from pgproof.report.document import Document, FindingDocument
+from pgproof.report.document import Document
 from pgproof.report.dossier.material import Material
 from pgproof.rules.finding import SEVERITIES
 from pgproof.score import LEAST_COVERAGE
@@ -97,8 +97,3 @@ def risks(material: Material) -> Iterator[tuple[str, str]]:
         "No gain: an index may not help the statements it is meant for",
         "run performance_test.py before and after, and drop what did not help",
     )
-
-
-def status(finding: FindingDocument, settled: frozenset[str]) -> str:
-    """Return where a finding stands: open, or in a migration that is not applied yet."""
-    return "in migration" if finding.fingerprint in settled else "open"

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pgproof.facts.catalog import QUARANTINE_SCHEMA, Catalog, Column, Constraint, Index, IndexKey, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Answer, Counts, Question
-from pgproof.facts.table_statistics import ColumnStatistics, TableStatistics
+from pgproof.facts.table_statistics import ColumnStatistics
 from pgproof.remedy.constraints import DropConstraint
 from pgproof.remedy.indexes import CreateIndex, DropIndex
 from pgproof.remedy.names import literal, object_name, quoted
@@ -228,11 +228,6 @@ def answered(facts: Facts, questions: Iterable[Question]) -> Iterator[tuple[Answ
         answer = facts.answer(question)
         if answer is not None and answer.counts is not None:
             yield answer, answer.counts
-
-
-def counters(table: Table) -> TableStatistics:
-    """Return what the server counted of a table; zeros where it counted nothing, as of a view."""
-    return table.statistics or TableStatistics(*(0,) * 12, None, None, 0, 0)
 
 
 def counted_since(facts: Facts) -> datetime | None:

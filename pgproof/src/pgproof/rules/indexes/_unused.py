@@ -9,8 +9,9 @@ from pgproof.facts.catalog import Catalog, Index, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.once import once
 from pgproof.rules.indexes._covering import redundancies
-from pgproof.rules.indexes._shared import counters, indexed_tables, leading_columns, scans_unknown, stored
+from pgproof.rules.indexes._shared import indexed_tables, leading_columns, scans_unknown, stored
 from pgproof.rules.indexes._unprovable import indexes_kept_out
+from pgproof.rules.reading import counters
 
 WORTH_BYTES = 1024 * 1024
 """Below it the planner reads a table of the same size as fast without any index, so no scan says nothing yet."""

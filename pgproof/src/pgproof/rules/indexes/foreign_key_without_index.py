@@ -39,12 +39,12 @@ from pgproof.rules.indexes._shared import (
     Names,
     counted_for,
     counted_since,
-    counters,
     leading_columns,
     mostly_null,
     referenced_table,
 )
 from pgproof.rules.indexes._workload import distinct_values, rows_of
+from pgproof.rules.reading import counters
 from pgproof.rules.rule import Metadata
 from pgproof.rules.severity import by_size, lowered
 

@@ -7,14 +7,13 @@ from datetime import datetime, timedelta
 
 from pgproof.facts.catalog import Catalog, Table
 from pgproof.facts.model import Facts
-from pgproof.facts.table_statistics import TableStatistics
 from pgproof.remedy.names import literal, quoted
 from pgproof.rules.authentication import value_of
 from pgproof.rules.finding import NotChecked, ObjectRef, table_ref
+from pgproof.rules.reading import counters
 
 _SHOWN = 5
 """Tables named in a statement or a sentence; more would not be read."""
-_NOTHING = TableStatistics(*(0,) * 12, None, None, 0, 0)
 
 
 def uncounted(facts: Facts) -> NotChecked | None:
@@ -47,11 +46,6 @@ def counted_for(facts: Facts) -> timedelta:
     """Return for how long this database has certainly been counted; zero where nothing shows it."""
     since = counted_since(facts)
     return timedelta() if since is None else facts.database.taken_at - since
-
-
-def counters(table: Table) -> TableStatistics:
-    """Return what the server counted about a table; zeros for a view, about which it counts nothing."""
-    return table.statistics or _NOTHING
 
 
 def estimated(table: Table) -> int:

@@ -27,7 +27,8 @@ from pgproof.facts.catalog import Table
 from pgproof.facts.model import Facts
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked, ObjectRef, Remedy, table_ref
-from pgproof.rules.operations._counters import counters, named
+from pgproof.rules.operations._counters import named
+from pgproof.rules.reading import counters
 from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(code="OPS11", slug="cold-cache", severity="low", needs=("statistics",))

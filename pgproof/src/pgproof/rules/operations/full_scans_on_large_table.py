@@ -35,13 +35,13 @@ from pgproof.rules.indexes._lacking import calls_that_read_all, plans_of
 from pgproof.rules.indexes._workload_examples import HAZARD
 from pgproof.rules.operations._counters import (
     counted_since,
-    counters,
     estimated,
     others,
     statistics_of,
     storage,
     uncounted,
 )
+from pgproof.rules.reading import counters
 from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(code="OPS13", slug="full-scans-on-large-table", severity="low", needs=("statistics",))

@@ -30,7 +30,8 @@ from pgproof.facts.catalog import Column, Table
 from pgproof.facts.model import Facts
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, table_ref
-from pgproof.rules.operations._counters import counted_for, counters, estimated, statistics_of, uncounted
+from pgproof.rules.operations._counters import counted_for, estimated, statistics_of, uncounted
+from pgproof.rules.reading import counters
 from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(code="OPS07", slug="growth-without-partition-plan", severity="low", needs=("statistics",))

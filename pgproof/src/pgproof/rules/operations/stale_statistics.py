@@ -30,7 +30,8 @@ from pgproof.facts.model import Facts
 from pgproof.remedy.maintenance import Analyze
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, table_ref
-from pgproof.rules.operations._counters import counters, named, others, statistics_of, storage, uncounted
+from pgproof.rules.operations._counters import named, others, statistics_of, storage, uncounted
+from pgproof.rules.reading import counters
 from pgproof.rules.rule import Example, Metadata
 from pgproof.rules.severity import FEW_ROWS, by_size
 

@@ -33,7 +33,8 @@ from pgproof.facts.table_statistics import TableStatistics
 from pgproof.remedy.maintenance import Vacuum
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, table_ref
-from pgproof.rules.operations._counters import counters, named, others, statistics_of, storage, uncounted
+from pgproof.rules.operations._counters import named, others, statistics_of, storage, uncounted
+from pgproof.rules.reading import counters
 from pgproof.rules.rule import Example, Metadata
 from pgproof.rules.severity import by_size
 

@@ -34,7 +34,8 @@ from pgproof.facts.model import Facts
 from pgproof.facts.table_statistics import TableStatistics
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, constraint_ref, table_ref
-from pgproof.rules.operations._counters import counted_for, counted_since, counters, statistics_of, storage, uncounted
+from pgproof.rules.operations._counters import counted_for, counted_since, statistics_of, storage, uncounted
+from pgproof.rules.reading import counters
 from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(code="OPS08", slug="unused-or-empty-table", severity="low", needs=("statistics",))
