@@ -186,8 +186,11 @@ OTHERS = """
 
     engine = filled("DRIVER")
     threads = [threading.Thread(target=work, args=(engine, number)) for number in range(3)]
-    for thread in threads: thread.start()
-    for thread in threads: thread.join()
+    for thread in threads[:2]: thread.start()
+    for thread in threads[:2]: thread.join()
+    # The system gives the identifier of an ended thread to the next one.
+    threads[2].start()
+    threads[2].join()
     nested(engine)
 """
 

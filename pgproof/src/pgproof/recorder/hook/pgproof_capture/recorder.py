@@ -56,7 +56,6 @@ class Recorder:
         """Number units and tasks of this process; what the file knows of statements it knows from the parent, too."""
         self._process = os.getpid()
         self._numbers = itertools.count(1)
-        self._threads: dict[int, str] = {}
         self._tasks: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
     def listen_to_engines(self) -> None:
@@ -225,17 +224,13 @@ class Recorder:
     def _task(self) -> str:
         """The thread, or the asyncio task, that executes: a number that is its own."""
         asyncio = sys.modules.get("asyncio")
-        if asyncio is not None and asyncio._get_running_loop() is not None:
-            running = asyncio.current_task()
-            if running is not None:
-                task = self._tasks.get(running)
-                if task is None:
-                    task = self._tasks[running] = self._number()
-                return task
-        thread = self._threads.get(threading.get_ident())
-        if thread is None:
-            thread = self._threads[threading.get_ident()] = self._number()
-        return thread
+        looping = asyncio is not None and asyncio._get_running_loop() is not None
+        # The thread itself and not its identifier, which the system gives again as soon as a thread has ended.
+        running = (asyncio.current_task() if asyncio and looping else None) or threading.current_thread()
+        task = self._tasks.get(running)
+        if task is None:
+            task = self._tasks[running] = self._number()
+        return task
 
     def _digests(self, form: Shape, parameters: Any) -> str:
         return " ".join([self._of_value(parameters, sources) for sources in form.sources])
