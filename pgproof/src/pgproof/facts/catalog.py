@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, TypeAlias
@@ -301,12 +300,12 @@ class Table:
         """The primary key, if there is one."""
         return next(iter(self.constraints_of_kind("primary key")), None)
 
-    @property
+    @cached_property
     def foreign_keys(self) -> tuple[Constraint, ...]:
         """The foreign keys."""
         return self.constraints_of_kind("foreign key")
 
-    @property
+    @cached_property
     def checks(self) -> tuple[Constraint, ...]:
         """The check constraints."""
         return self.constraints_of_kind("check")
@@ -326,16 +325,17 @@ class Table:
                 return column
         raise KeyError(name)
 
-    def unique_column_sets(self) -> Iterator[frozenset[str]]:
-        """Yield each set of columns that a valid, complete unique index makes unique: a deferrable one at commit."""
-        for index in self.indexes:
-            names = [name for name in index.columns if name is not None]
-            if index.unique and index.valid and not index.partial and len(names) == len(index.keys):
-                yield frozenset(names)
+    @cached_property
+    def unique_column_sets(self) -> frozenset[frozenset[str]]:
+        """Each set of columns that a valid, complete unique index makes unique: a deferrable one at commit."""
+        binding = (index.columns for index in self.indexes if index.unique and index.valid and not index.partial)
+        return frozenset(
+            frozenset(name for name in columns if name is not None) for columns in binding if None not in columns
+        )
 
     def is_unique(self, columns: tuple[str, ...]) -> bool:
         """Tell whether these columns, or some of them, are unique over all rows."""
-        return any(unique <= set(columns) for unique in self.unique_column_sets())
+        return any(unique <= set(columns) for unique in self.unique_column_sets)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from pgproof.facts import server_state
 from pgproof.facts.assemble import assemble_catalog
 from pgproof.facts.failures import explained, reason
 from pgproof.facts.fetched import NOTHING, Fetched, Row
+from pgproof.facts.garbage import without_collection
 from pgproof.facts.model import Facts
 from pgproof.facts.server_settings import settings_of
 from pgproof.facts.sql import TAG, load
@@ -84,6 +85,7 @@ def read_facts(connection: Connection, options: ReadOptions | None = None) -> Fa
     reader = _Reader(options or ReadOptions())
     with (
         explained("The catalog could not be read"),
+        without_collection(),
         connection.transaction(force_rollback=True),
         connection.cursor(row_factory=dict_row) as cursor,
     ):

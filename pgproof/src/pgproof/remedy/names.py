@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 from psycopg import sql
 
 _LONGEST = 63  # bytes of a name, NAMEDATALEN - 1
 
 
+@lru_cache(maxsize=10_000)
 def quoted(*parts: str) -> str:
     """Return a name, qualified or not, quoted for SQL."""
     return sql.Identifier(*parts).as_string(None)

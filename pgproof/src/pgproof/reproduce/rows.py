@@ -80,7 +80,7 @@ class RowMaker:
             column.generated is None
             and not column.has_default
             and column.identity is None
-            and any(column.name in unique for unique in table.unique_column_sets())
+            and any(column.name in unique for unique in table.unique_column_sets)
         )
 
     def _choices(self, column: Column, number: int) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pgproof.facts.garbage import without_collection
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
 from pgproof.rules.finding import Finding, NotChecked
@@ -41,16 +42,15 @@ def check(rules: Iterable[Rule], facts: Facts) -> Checked:
     """
     findings: list[Finding] = []
     not_checked: list[Unchecked] = []
-    for rule in rules:
-        lacking = next((why for need in rule.metadata.needs if (why := _lacking(need, facts))), None)
-        if lacking is not None:
-            not_checked.append(Unchecked(rule.code, NotChecked(lacking)))
-            continue
-        for result in rule.check(facts):
-            if isinstance(result, Finding):
-                findings.append(result)
-            else:
-                not_checked.append(Unchecked(rule.code, result))
+    with without_collection():
+        for rule in rules:
+            lacking = next((why for need in rule.metadata.needs if (why := _lacking(need, facts))), None)
+            results = (NotChecked(lacking),) if lacking is not None else rule.check(facts)
+            for result in results:
+                if isinstance(result, Finding):
+                    findings.append(result)
+                else:
+                    not_checked.append(Unchecked(rule.code, result))
     return Checked(tuple(findings), tuple(not_checked))
 
 

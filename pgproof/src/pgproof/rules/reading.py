@@ -15,6 +15,8 @@ _NOTHING = TableStatistics(*(0,) * 12, None, None, 0, 0)
 def own_columns(catalog: Catalog, table: Table) -> tuple[Column, ...]:
     """Return the columns that a table does not inherit: an inherited one is its parent's matter."""
     parents = [parent for oid in table.parents if (parent := catalog.table(oid)) is not None]
+    if not parents:
+        return table.columns
     inherited = {column.name for parent in parents for column in parent.columns}
     return tuple(column for column in table.columns if column.name not in inherited)
 

@@ -38,12 +38,12 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield each partial index with a key column that its predicate fixes."""
     names = Names(facts.catalog)
     for table, index in remaining_indexes(facts):
-        if index.exclusion:
-            continue
         fixed = columns_fixed(table, index.predicate) & set(index.columns)
+        if index.exclusion or not fixed:
+            continue
         shorter = without_key(index, fixed)
         # An index of nothing but such columns marks rows, and could not be smaller.
-        if fixed and shorter.keys:
+        if shorter.keys:
             yield _finding(facts, names, table, index, shorter, sorted(fixed))
 
 

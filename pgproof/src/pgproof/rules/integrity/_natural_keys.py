@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pgproof.facts.catalog import Catalog, Column, Table
 from pgproof.facts.questions import AllOf, AnyOf, Compare, Duplicates, RowsWhere
@@ -178,6 +179,7 @@ def _ignores_case(table: Table, column: Column) -> bool:
     return any(column.name in text and re.search(r"\b(lower|upper)\(", text) for text in folded)
 
 
+@lru_cache(maxsize=10_000)
 def _normal(name: str) -> str:
     """Return a name in lower case with underscores between its words, also where it is written in camel case."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

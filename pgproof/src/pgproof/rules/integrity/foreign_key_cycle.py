@@ -62,8 +62,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         graph = _graph(facts.catalog, accepted)
         for start in sorted(graph):
             cycle = _shortest_cycle(graph, start)
-            together = _together(graph, start)
-            if cycle and not together & reported:
+            if cycle and not (together := _together(graph, start)) & reported:
                 reported |= together
                 yield _finding(facts.catalog, cycle)
 
@@ -100,10 +99,12 @@ def _together(graph: _Graph, start: int) -> set[int]:
 
 
 def _reached(graph: _Graph, start: int) -> set[int]:
-    reached: list[int] = [start]
-    for oid in reached:
-        reached += [each.to for each in graph.get(oid, ()) if each.to not in reached]
-    return set(reached)
+    ahead, reached = [start], {start}
+    while ahead:
+        found = {each.to for each in graph.get(ahead.pop(), ())} - reached
+        reached |= found
+        ahead += found
+    return reached
 
 
 def _finding(catalog: Catalog, cycle: tuple[_Reference, ...]) -> Finding:

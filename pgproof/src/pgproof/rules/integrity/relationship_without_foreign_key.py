@@ -115,9 +115,7 @@ def _bare(
     columns, parent_columns = tuple(zip(*ordered, strict=True))
     own, theirs = ({column.name for column in each.columns} for each in (table, parent))
     if not (
-        set(columns) <= own
-        and set(parent_columns) <= theirs
-        and frozenset(parent_columns) in set(parent.unique_column_sets())
+        set(columns) <= own and set(parent_columns) <= theirs and frozenset(parent_columns) in parent.unique_column_sets
     ):
         return None
     if any(set(columns) & set(key.columns) for key in table.foreign_keys):

@@ -52,11 +52,8 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     for table in facts.catalog.base_tables:
         referring = {name for key in table.foreign_keys for name in key.columns}
         for column in own_columns(facts.catalog, table):
-            if column.name in referring or _is_half_of_a_pair(table, column):
-                continue
-            named = references.get(column.name, [])
-            if len({(reference.referenced.oid, reference.target.name) for reference in named}) != 1:
-                # No foreign key has this name, or the name stands for several keys.
+            named = references.get(column.name)
+            if named is None or column.name in referring or _is_half_of_a_pair(table, column):
                 continue
             if table.oid == named[0].referenced.oid or not _cannot_hold(column, named[0].target, len(named)):
                 continue
@@ -75,13 +72,18 @@ class _Reference:
 
 
 def _references(catalog: Catalog) -> dict[str, list[_Reference]]:
+    """Return the references by the name of their column, where it stands for one key alone."""
     found: dict[str, list[_Reference]] = defaultdict(list)
     for referenced in catalog.tables:
         for table, key in catalog.referencing(referenced):
             if len(key.columns) == 1 and key.columns[0].lower().endswith("id"):
                 target = referenced.column(key.referenced_columns[0])
                 found[key.columns[0]].append(_Reference(table, key, referenced, target))
-    return found
+    return {
+        name: named
+        for name, named in found.items()
+        if len({(each.referenced.oid, each.target.name) for each in named}) == 1
+    }
 
 
 def _is_half_of_a_pair(table: Table, column: Column) -> bool:
