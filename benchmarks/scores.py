@@ -14,8 +14,8 @@ from pathlib import Path
 
 from alembic.script import ScriptDirectory
 
-from intowork.demo.audits import RevisionAudit, audit_revision
-from intowork.demo.journey import SERVER_SETTINGS, bring_to, settle
+from intowork.demo.audits import RevisionAudit, audit_revision, work
+from intowork.demo.journey import SERVER_SETTINGS, bring_to, cases_of, settle
 from intowork.demo.report import machine
 from intowork.operations.migrate import PHASE_2, alembic_config
 from intowork.seed import load, scale
@@ -38,6 +38,8 @@ def measure(size: str) -> tuple[str, tuple[RevisionAudit, ...]]:
             if revision == PHASE_2:
                 load(url, scale(size), faults=True)
             settle(url)
+            cases = cases_of(url)
+            work(url, [request for case in cases for request in (case.analysed if revision == PHASE_2 else case.ours)])
             audits.append(audit_revision(url, revision))
             print(f"{revision}: {audits[-1].summary}", file=sys.stderr)
         return server.version, tuple(audits)

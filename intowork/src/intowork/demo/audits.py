@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import platform
+import shutil
+import tempfile
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 import psycopg
+from alembic.script import ScriptDirectory
 
-from intowork.operations.migrate import PHASE_2
+from intowork.demo.phase2.engine import phase2_engine
+from intowork.demo.phase2.statements import Request
+from intowork.operations.migrate import PHASE_2, alembic_config
 from pgproof.audit import AuditOptions, ask, examine
 from pgproof.facts.project.child import Project
 from pgproof.facts.project.gather import ProjectOptions, with_project
@@ -69,10 +75,32 @@ class RevisionAudit:
         )
 
 
+def work(url: str, requests: Sequence[Request]) -> None:
+    """Let the server count these requests alone: without a workload nothing can be said about one.
+
+    Args:
+        url: of the database, which gets the extension pg_stat_statements.
+        requests: of the platform that the database is examined as.
+    """
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+        connection.execute(
+            "SELECT pg_stat_statements_reset(0, (SELECT oid FROM pg_database WHERE datname = current_database()), 0)"
+        )
+    engine = phase2_engine(url)
+    with engine.connect() as session:
+        for request in requests:
+            for statement in request:
+                session.execute(statement).all()
+            session.rollback()
+    engine.dispose()
+
+
 def audit_revision(url: str, revision: str) -> RevisionAudit:
     """Return the audit of a database of the demo, on whose own server the rules about servers do not count.
 
-    Phase 2 is examined with the models and the engine it had, what comes after it with those of today.
+    Phase 2 is examined with the models and the engine it had, what comes after it with those of today; each with the
+    migrations that lead to it.
 
     Args:
         url: of the database.
@@ -81,10 +109,23 @@ def audit_revision(url: str, revision: str) -> RevisionAudit:
     rules = all_rules()
     options = ANALYSED if revision == PHASE_2 else OURS
     project = Project(Path.cwd(), environment={"DATABASE_URL": url, "DIRECT_DATABASE_URL": url})
-    with psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(url, autocommit=True) as connection, tempfile.TemporaryDirectory() as folder:
+        options = replace(options, alembic=_chain(Path(folder), revision))
         facts = with_project(read_facts(connection, ReadOptions(ours=True, identify=True)), project, options)
         facts = facts.with_answers(tuple(ask(connection, facts, questions_of(rules, facts))))
     audit = examine(facts, rules, AuditOptions(today=dt.datetime.now(dt.UTC).date()))
     versions = {"pgproof": version("pgproof"), "python": platform.python_version()}
     made = document(audit, options={}, timing={}, versions=versions)
     return RevisionAudit(revision, made, material(audit, made, processes=options.processes))
+
+
+def _chain(folder: Path, revision: str) -> Path:
+    """Write the migrations up to a revision, as they were before the next was written, and return their alembic.ini."""
+    scripts = ScriptDirectory.from_config(alembic_config())
+    (folder / "versions").mkdir()
+    shutil.copy(Path(scripts.dir, "env.py"), folder)
+    for script in scripts.iterate_revisions(revision, "base"):
+        shutil.copy(script.path, folder / "versions")
+    file = folder / "alembic.ini"
+    file.write_text("[alembic]\nscript_location = %(here)s\n", encoding="utf-8")
+    return file

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, NullPool, create_engine
 
 from intowork.database.engine import sync_engine
 from intowork.database.sessions import Database
-from intowork.demo.audits import RevisionAudit, audit_revision
+from intowork.demo.audits import RevisionAudit, audit_revision, work
 from intowork.demo.claims import Evidence, Row, judge
 from intowork.demo.measure import Growth, every_other_draw, grow, three_columns
 from intowork.demo.phase2.engine import driver_url, phase2_engine
@@ -119,14 +119,13 @@ def travel(server: Server, plan: Plan, stage: Stage, tell: Callable[[str], None]
         bring_to(phase_2, PHASE_2)
         loaded = load(phase_2, plan.scale, faults=True, progress=progress)
     tell(f"{sum(table.rows for table in loaded.tables):,} rows in {loaded.seconds:.1f} s, faults included")
-    audits = [_audit(phase_2, PHASE_2, stage, tell)]
+    cases = cases_of(phase_2)
+    asked = [request for case in cases for request in case.analysed]
+    audits = [_audit(phase_2, PHASE_2, asked, stage, tell)]
     with stage("copy it for what follows"):
         live, plain, critical = (
             server.create_database(name, template="phase2") for name in ("live", "plain", "critical")
         )
-    cases = cases_of(phase_2)
-    asked = [request for case in cases for request in case.analysed]
-
     race_before, defaults, runaway = _show_faults(live, asked, plan, stage, tell)
     rollouts = _roll_out(live, plain, plan, stage, tell)
     server.drop_database("plain")
@@ -175,12 +174,15 @@ def travel(server: Server, plan: Plan, stage: Stage, tell: Callable[[str], None]
         additions_only=additions_only,
         full_scans=full_scans(cases, head),
     )
-    audits += [_audit(critical, CRITICAL, stage, tell), _audit(head, HEAD, stage, tell)]
+    audits += [_audit(critical, CRITICAL, asked, stage, tell), _audit(head, HEAD, ours, stage, tell)]
     return Journey(plan, server.version, loaded, rollouts, evidence, judge(evidence), tuple(audits))
 
 
-def _audit(url: str, revision: str, stage: Stage, tell: Callable[[str], None]) -> RevisionAudit:
-    with stage(f"audit {revision}"):
+def _audit(
+    url: str, revision: str, requests: Sequence[Request], stage: Stage, tell: Callable[[str], None]
+) -> RevisionAudit:
+    with stage(f"send requests and audit {revision}"):
+        work(url, requests)
         audit = audit_revision(url, revision)
     tell(f"pgproof audit of {revision}: {audit.summary}")
     for line in audit.worst:

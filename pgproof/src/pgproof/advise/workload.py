@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pgproof.advise.statements import ParsedStatement, parse
 from pgproof.facts.model import Facts
+from pgproof.facts.once import once
 from pgproof.facts.server_state import Statement
 
 _SCHEMA = re.compile(r'"((?:[^"]|"")*)"|([^\s,"]+)')
@@ -25,6 +26,7 @@ class WorkloadStatement:
     share: float
 
 
+@once
 def read_workload(facts: Facts) -> tuple[WorkloadStatement, ...]:
     """Return the recorded statements that parse, in their order; nothing where none were recorded."""
     statements = facts.server.statements or ()
