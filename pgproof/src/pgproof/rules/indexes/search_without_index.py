@@ -33,7 +33,7 @@ from functools import partial
 
 from pgproof.advise.statements import Search, TableUse
 from pgproof.advise.workload import WorkloadStatement
-from pgproof.facts.catalog import Catalog, Table
+from pgproof.facts.catalog import Catalog, Index, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import PlanOf, Question
 from pgproof.remedy.indexes import CreateIndex
@@ -55,6 +55,7 @@ from pgproof.rules.indexes._workload import (
     statement_ref,
     tested_by,
     time_taken,
+    unproven,
     unrecorded,
     whole_reads,
 )
@@ -122,9 +123,14 @@ def _of_use(facts: Facts, statement: WorkloadStatement, table: Table, use: Table
         column = table.column(search.column)
         if not is_searchable(column, search):
             continue
-        if any(serves(facts, index, search) for index in table.indexes if index.usable and not index.partial):
+        if any(serves(facts, index, search) and _may_use(table, index, use) for index in table.indexes):
             continue
         yield _Searched(statement, table, search, planned(statement, use), method_of(column, search))
+
+
+def _may_use(table: Table, index: Index, use: TableUse) -> bool:
+    """Tell whether an index may be used: a value that the statement has lost may be a partial one's (see IDX11)."""
+    return index.usable and (not index.partial or bool(unproven(table, index, use)))
 
 
 def _finding(facts: Facts, searches: tuple[_Searched, ...], names: Names) -> Finding:
@@ -231,8 +237,10 @@ BAD = (
     _case(
         "an index of some rows",
         "SELECT id FROM t WHERE tags @> $1",
+        "SELECT id FROM t WHERE tags @> $1 AND kind > $2",
         more="CREATE INDEX i ON t USING gin (tags) WHERE kind = 5",
         columns="tags",
+        says=("2 statements search tags of",),
     ),
     _case(
         "an index that was never finished",
@@ -269,6 +277,11 @@ GOOD = (
         "an index on the expression",
         "SELECT id FROM t WHERE lower(title) = $1",
         more="CREATE INDEX ON t (lower(title))",
+    ),
+    _case(
+        "an index of some rows, and a value that the recorded statement has lost",
+        "SELECT id FROM t WHERE lower(title) = $1 AND kind = $2",
+        more="CREATE INDEX ON t (lower(title)) WHERE kind = 5",
     ),
     _case(
         "a GIN index", "SELECT id FROM t WHERE extra @> $1", more="CREATE INDEX ON t USING gin (extra jsonb_path_ops)"
