@@ -63,7 +63,7 @@ def server_source(text: str) -> ServerSource:
     """
     parsed = source_of(text)
     if isinstance(parsed, SnapshotSource):
-        raise ConfigurationError(f"{parsed.path} is a snapshot, and a scratch copy is made of a server: give its URL")
+        raise ConfigurationError(f"{parsed.path} is a file, and a scratch copy is made of a server: give its URL")
     return parsed
 
 
