@@ -1,4 +1,4 @@
-"""What SQLAlchemy does with a text that is none of an enum's labels, which INT17 and INT19 tell people."""
+"""What INT17 and INT19 tell people: how SQLAlchemy treats a text that is none of the labels; and what INT19 asks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ import pytest
 from sqlalchemy import Column, Engine, Enum, Integer, create_engine, insert, make_url, text
 from sqlalchemy.exc import DataError, StatementError
 from sqlalchemy.orm import DeclarativeBase, Session
+
+from pgproof.examples import facts_of, given, placed_examples
+from pgproof.rules.discovery import all_rules
+from pgproof.server import Server
 
 
 class State(enum.Enum):
@@ -71,3 +75,11 @@ def test_sqlalchemy_itself_writes_a_text_that_no_check_refuses(engine: Engine, c
 def test_who_refuses_another_text(engine: Engine, column: str, refusal: type[Any]) -> None:
     with pytest.raises(refusal), engine.begin() as connection:
         connection.execute(insert(Job).values({"id": 1, column: "gone"}))
+
+
+def test_no_row_of_an_array_is_compared_with_a_label(embedded_server: Server) -> None:
+    rule = next(rule for rule in all_rules() if rule.code == "INT19")
+    arrays = tuple(each for each in rule.bad if each.name == "the labels of an array")
+    with placed_examples(embedded_server, arrays) as (connection, placed):
+        facts = facts_of(connection)
+        assert [list(rule.questions(given(each, facts))) for each in placed] == [[], []]

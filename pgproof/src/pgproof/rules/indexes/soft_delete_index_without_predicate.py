@@ -49,14 +49,17 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield each index most of whose rows are deleted, of a table whose live rows are what is looked for."""
     for table in facts.catalog.base_tables:
         mark = next((column for column in table.columns if column.name in MARKS and column.type_category == "D"), None)
-        sign = _sign(facts, table, mark) if mark is not None and not table.locked else None
-        if mark is None or sign is None or (table.estimated_rows or 0) < FEW_ROWS:
+        if mark is None or table.locked or (table.estimated_rows or 0) < FEW_ROWS:
             continue
-        indexes = [index for index in table.indexes if _holds_all_rows(table, index, mark)]
-        if indexes and mark.statistics is None:
-            yield NotChecked("column statistics (ANALYZE, and the right to see them)", (table_ref(table, mark.name),))
-        elif mark.statistics is not None and 1 - mark.statistics.null_fraction > MOSTLY:
-            for index in indexes:
+        sign = _sign(facts, table, mark)
+        if sign is None:
+            continue
+        for index in table.indexes:
+            if not _holds_all_rows(table, index, mark):
+                continue
+            if mark.statistics is None:
+                yield NotChecked("column statistics (ANALYZE, and the right to see them)", (index_ref(table, index),))
+            elif 1 - mark.statistics.null_fraction > MOSTLY:
                 yield _finding(table, index, mark, 1 - mark.statistics.null_fraction, sign)
 
 
@@ -77,8 +80,7 @@ def _sign(facts: Facts, table: Table, mark: Column) -> Evidence | None:
         for relationship in owner.relationships:
             for name in relationship.conditions:
                 if name.name == mark.name and table_of(facts, name.table) is table:
-                    where = str(relationship.location or owner.name)
-                    return Evidence("models", where, f"{owner.name}.{relationship.name} joins by {mark.name}")
+                    return Evidence("models", f"{owner.name}.{relationship.name}", f"its join asks for {mark.name}")
     for statement in facts.server.statements or ():
         words = [part.strip('"').lower() for part in tokens(statement.query)]
         asked = any(words[at : at + 3] == [mark.name, "is", "null"] for at in range(len(words)))
@@ -148,17 +150,32 @@ class Order(Base):
     deleted_at: Mapped[datetime.datetime | None]
 """
 
+_NOTES = """
+class Note(Base):
+    __tablename__ = "notes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    customer: Mapped[int | None]
+    deleted_at: Mapped[datetime.datetime | None]
+    owner: Mapped[Customer | None] = relationship(
+        primaryjoin="and_(Customer.id == foreign(Note.customer), Note.deleted_at == None)", viewonly=True
+    )
+"""
+
 BAD = (
     Example(
         "an index of all rows beside one of the live rows",
         sql=_orders(),
+        given=(given.index("plain", bytes=1 << 20),),
+        renamed=False,
         objects=("plain", "state"),
-        says=("80% of all", "would be 20%"),
+        says=("80% of all", "would be 20% of its 1 MB"),
     ),
     Example(
-        "a relationship of the models that reads live rows alone",
+        "a relationship of the models that reads live rows alone, and an index whose size could not be read",
         sql=_orders(_PLAIN),
         models=_MODELS.format("deleted_at"),
+        given=(given.index("plain", bytes=None),),
+        says=("of its size",),
         objects=("plain", "state"),
     ),
     Example(
@@ -201,10 +218,11 @@ GOOD = (
         sql=_orders("ALTER TABLE orders ALTER deleted_at TYPE text;" + f"{_PLAIN}; {_LIVE}"),
     ),
     Example(
-        "a relationship with another condition, and a statement about another table",
+        "relationships with a condition on another column or table, and a statement about another, large one",
         sql=_orders(_PLAIN),
-        models=_MODELS.format("placed"),
+        models=_MODELS.format("placed") + _NOTES,
         given=(
+            given.table("customers", live_rows=5000),
             given.workload(
                 ("SELECT * FROM customers WHERE deleted_at IS NULL", 10, 1.0),
                 ("SELECT deleted_at FROM orders WHERE state IS NULL", 10, 1.0),
@@ -212,9 +230,9 @@ GOOD = (
         ),
     ),
     Example(
-        "a table that was never analysed cannot be judged",
-        sql=_orders().replace("ANALYZE orders", ""),
-        given=(given.table("orders", live_rows=5000),),
+        "tables that were never analysed cannot be judged, be their rows counted or not",
+        sql=_orders().replace("ANALYZE orders", "CREATE TABLE returns (id int, deleted_at date)"),
+        given=(given.table("orders", live_rows=5000), given.table("returns", heap_bytes=8192)),
         renamed=False,
     ),
     Example(

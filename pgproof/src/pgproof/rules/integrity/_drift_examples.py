@@ -18,6 +18,15 @@ class Child(Base):
 """
 _PARENTS = "CREATE TABLE parents (id int PRIMARY KEY);"
 _CHILDREN = _PARENTS + "CREATE TABLE children (id int PRIMARY KEY, name varchar, parent_id int);"
+_PETS = "CREATE TABLE pets (id int PRIMARY KEY, parent_id int REFERENCES parents)"
+_WITH_PETS = """
+class Pet(Base):
+    __tablename__ = "pets"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("parents.id"))
+    parent: Mapped[Parent | None] = relationship(back_populates="pets")
+Parent.pets = relationship(Pet, back_populates="parent")
+"""
 
 
 def _models(arguments: str = "", parent: str = "") -> str:
@@ -36,9 +45,10 @@ BAD = (
     Example(
         "a column that no migration has added, and one of another type",
         sql=_PARENTS + "CREATE TABLE children (id int PRIMARY KEY, name int)",
-        models=_models(),
+        models=_models('CheckConstraint("parent_id > 0"),', "index=True"),
         severity="high",
-        says=("the column parent_id is missing", "name is integer, where the models say VARCHAR"),
+        # Neither the check of the missing column nor its index is told on top.
+        says=(": the column parent_id is missing; name is integer, where the models say VARCHAR Statements",),
         objects=("children",),
     ),
     Example(
@@ -63,21 +73,30 @@ BAD = (
         objects=("children",),
     ),
     Example(
-        "a foreign key that is not there, and a check",
-        sql=_CHILDREN + "ALTER TABLE children ADD CHECK (parent_id > 0)",
-        models=_models('CheckConstraint("length(name) > 1", name="long"),', 'ForeignKey("parents.id")'),
+        "a foreign key that is not there, beside relationships along others, and two checks",
+        sql=_CHILDREN + "ALTER TABLE children ADD CHECK (parent_id > 0);" + _PETS,
+        models=_models(
+            'CheckConstraint("length(name) > id + parent_id"), CheckConstraint("id > 1", name="few"),',
+            'ForeignKey("parents.id")',
+        )
+        + "    twin: Mapped[Parent | None] = relationship(primaryjoin='Parent.id == foreign(Child.id)', viewonly=True)"
+        + _WITH_PETS,
         severity="medium",
-        says=("the foreign key (parent_id)", "the check long (length(name) > 1) is missing"),
+        says=("the foreign key (parent_id)", "the check (length(name) > id + parent_id)", "the check few (id > 1)"),
         objects=("children",),
     ),
     Example(
-        "a foreign key that does something else, and another that is the models' own",
+        "a foreign key that does something else, and others that do not count or are the matter of INT10",
         sql=_CHILDREN
         + "CREATE TABLE others (id int PRIMARY KEY);"
         + "ALTER TABLE children ADD FOREIGN KEY (parent_id) REFERENCES others ON DELETE CASCADE;"
         + "ALTER TABLE children ADD FOREIGN KEY (parent_id) REFERENCES parents ON DELETE SET NULL,"
         + "ADD FOREIGN KEY (id) REFERENCES parents ON DELETE CASCADE",
-        models=_models(parent='ForeignKey("parents.id", ondelete="CASCADE")'),
+        models=_models(parent='ForeignKey("parents.id", ondelete="CASCADE")')
+        + """
+Parent.children = relationship(Child, passive_deletes="all")
+Parent.twins = relationship(Child, primaryjoin="Parent.id == foreign(Child.id)")
+""",
         severity="medium",
         says=("ON DELETE SET NULL, where the models say CASCADE",),
         objects=("children",),
@@ -87,18 +106,19 @@ BAD = (
         sql=_CHILDREN
         + "CREATE INDEX ON children (name, parent_id); CREATE INDEX ON children (parent_id) WHERE id > 0;"
         + "CREATE INDEX broken ON children (parent_id)",
-        models=_models(parent="index=True"),
+        models=_models('Index("all", "id", "name", "parent_id"),', "index=True"),
         given=(given.index("broken", valid=False),),
         severity="low",
-        says=("ix_children_parent_id (parent_id)",),
+        says=("ix_children_parent_id (parent_id)", "the index all (id, name, parent_id)"),
         objects=("children",),
     ),
 )
 GOOD = (
     Example(
-        "the same on both sides",
+        "the same on both sides, and a foreign key once more",
         sql=_CHILDREN
-        + "ALTER TABLE children ADD FOREIGN KEY (parent_id) REFERENCES parents ON DELETE CASCADE, ADD CHECK (id > 0);"
+        + "ALTER TABLE children ADD FOREIGN KEY (parent_id) REFERENCES parents ON DELETE CASCADE, ADD CHECK (id > 0),"
+        + " ADD FOREIGN KEY (parent_id) REFERENCES parents ON DELETE SET NULL;"
         + "CREATE INDEX ON children (parent_id)",
         models=_models('CheckConstraint("id > 0"),', 'ForeignKey("parents.id", ondelete="CASCADE"), index=True'),
     ),
@@ -120,6 +140,7 @@ GOOD = (
             ALTER TABLE children ADD code text NOT NULL;
             CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.code := 1; RETURN NEW; END';
             CREATE TRIGGER fills BEFORE INSERT ON children FOR EACH ROW EXECUTE FUNCTION fill();
+            CREATE TRIGGER notes AFTER INSERT ON children FOR EACH ROW EXECUTE FUNCTION fill();
         """,
         models=_models(),
     ),
@@ -128,19 +149,23 @@ GOOD = (
         sql=_PARENTS
         + """
             CREATE TYPE mood AS ENUM ('fine');
-            CREATE TABLE children (id bigint PRIMARY KEY, name text, parent_id numeric, mood mood, tags text[]);
+            CREATE TABLE children (id bigint PRIMARY KEY, name text, parent_id numeric, mood mood, tags text[],
+                                   was text, place point);
         """,
         models=_models()
         + """
     mood: Mapped[str | None] = mapped_column(Enum("fine", name="mood"))
     tags: Mapped[list[str] | None] = mapped_column(ARRAY(String))
+    was: Mapped[str | None] = mapped_column(Enum("fine", name="mood"))
+    place = Column(types.NullType)
 """,
     ),
     Example(
-        "indexes that another one serves for, and one that is written otherwise",
+        "indexes that another one serves for, one that is written otherwise, and a unique rule",
         sql=_CHILDREN + "CREATE INDEX ON children (parent_id, name); CREATE INDEX ON children (name) WHERE id > 0",
         models=_models(
-            """Index("a", "id"), Index("b", "name", postgresql_where=text("id > 0")), Index("c", text("name DESC")),""",
+            """Index("a", "id"), Index("b", "name", postgresql_where=text("id > 0")), Index("c", text("name DESC")),
+            Index("d", "name", "id", unique=True),""",
             "index=True",
         ),
     ),
@@ -158,9 +183,21 @@ GOOD = (
     ),
     Example(
         "a foreign key that a relationship goes along is the matter of another rule",
-        sql=_CHILDREN,
-        models=_models(parent='ForeignKey("parents.id")') + "    parent: Mapped[Parent | None] = relationship()",
+        sql=_CHILDREN + _PETS,
+        models=_models(parent='ForeignKey("parents.id")')
+        + "    parent: Mapped[Parent | None] = relationship()"
+        + _WITH_PETS,
     ),
+    Example(
+        "what a foreign key does to the children of a relationship is the matter of another rule",
+        sql=_CHILDREN
+        + "ALTER TABLE children ADD FOREIGN KEY (parent_id) REFERENCES parents ON DELETE SET NULL;"
+        + _PETS,
+        models=_models(parent='ForeignKey("parents.id", ondelete="CASCADE")')
+        + _WITH_PETS
+        + "Parent.children = relationship(Child)\n",
+    ),
+    Example("no models", sql=_CHILDREN),
     Example(
         "a table of a schema that was left out of the audit",
         sql=_CHILDREN,

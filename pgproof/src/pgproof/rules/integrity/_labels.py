@@ -9,17 +9,28 @@ from pgproof.advise.syntax import identifier, syntax_tree
 from pgproof.facts.catalog import Column, Constraint, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.objects import UserType
-from pgproof.facts.questions import AllOf, AnyOf, Compare, RowsWhere
+from pgproof.facts.questions import AllOf, Compare, RowsWhere
+from pgproof.remedy.names import literal
+from pgproof.rules.counter_examples import AcceptedRow
 
 
-def holding(table: Table, column: Column, *labels: str) -> RowsWhere:
-    """Return the question how many rows have one of some values."""
-    return RowsWhere(table.qualified_name, AnyOf(tuple(Compare(column.name, "=", constant=each) for each in labels)))
+def holding(table: Table, column: Column, label: str) -> RowsWhere:
+    """Return the question how many rows have a value."""
+    return RowsWhere(table.qualified_name, Compare(column.name, "=", constant=label))
 
 
 def holding_others(table: Table, column: Column, *labels: str) -> RowsWhere:
     """Return the question how many rows have a value other than these; NULL is none."""
     return RowsWhere(table.qualified_name, AllOf(tuple(Compare(column.name, "<>", constant=each) for each in labels)))
+
+
+def accepted_other(facts: Facts, table: Table, column: Column, *labels: str) -> AcceptedRow | None:
+    """Return the row that shows another text accepted; None where a child table, which may forbid it, could get it."""
+    if facts.catalog.partitions(table):
+        return None
+    # Short enough for a column of any length.
+    other = next(text for text in ("", "?", "!") if text not in labels)
+    return AcceptedRow(table.qualified_name, ((column.name, literal(other).strip()),))
 
 
 def enum_type(facts: Facts, column: Column) -> UserType | None:

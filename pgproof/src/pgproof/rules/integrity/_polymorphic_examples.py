@@ -22,6 +22,7 @@ _COMMENTS = """
 class Post(Base):
     __tablename__ = "posts"
     id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str | None]
     comments: Mapped[list[Comment]] = relationship(
         primaryjoin="and_(Post.id == foreign(Comment.target_id), {})", viewonly=True
     )
@@ -33,10 +34,14 @@ class Comment(Base):
     hidden: Mapped[bool | None]
 """
 _OF_POSTS = _COMMENTS.format("Comment.target_type == 'post'")
+_OF_PAGES = (
+    _OF_POSTS.replace("Post", "Page").replace("post", "page").replace("Comment", "Note").replace("comment", "note")
+)
 _TARGETS = """
-    CREATE TABLE posts (id int PRIMARY KEY);
+    CREATE TABLE posts (id int PRIMARY KEY, title text);
     CREATE TABLE comments (id int PRIMARY KEY, target_type text {}, target_id int {}, hidden bool {});
 """
+_NOTES = "CREATE TABLE notes (id int PRIMARY KEY, {});"
 
 BAD = (
     Example(
@@ -44,6 +49,7 @@ BAD = (
         sql="CREATE TABLE people (id int PRIMARY KEY, kind text, budget int); INSERT INTO people VALUES (1, 'worker')",
         models=_STAFF.format(_WORKER, ""),
         severity="low",
+        says=("the classes of Person", "Make kind NOT NULL"),
         objects=("people", "kind"),
     ),
     Example(
@@ -51,7 +57,7 @@ BAD = (
         sql="CREATE TABLE people (id int PRIMARY KEY, kind text, budget int); INSERT INTO people VALUES (1), (2)",
         models=_STAFF.format(_WORKER, ""),
         severity="medium",
-        says=("2 of 2 rows have none",),
+        says=("2 of 2 rows have none", "Fill in"),
         objects=("people", "kind"),
     ),
     Example(
@@ -70,26 +76,33 @@ BAD = (
             CREATE TRIGGER fills BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION fill();
             CREATE TRIGGER notes AFTER INSERT ON people FOR EACH ROW EXECUTE FUNCTION fill();
         """,
-        models=_STAFF.format(_WORKER, ""),
+        models=_STAFF.format(_WORKER, "")
+        + """
+class Clerk(Person):
+    __mapper_args__ = {"polymorphic_identity": "clerk"}
+""",
         severity="high",
-        says=("No Person can be written",),
+        says=("No Clerk can be written", "budget of Manager is NOT NULL"),
         objects=("people", "budget"),
     ),
     Example(
-        "a type and an id that may both be NULL, told once for two relationships",
-        sql=_TARGETS.format("", "", ""),
+        "a type and an id that may both be NULL, told once for two relationships, and of rows that cannot be counted",
+        sql=_TARGETS.format("", "", "") + _NOTES.format("target_type text, target_id int"),
         models=_OF_POSTS
+        + _OF_PAGES
         + """
-class Page(Base):
-    __tablename__ = "pages"
+class Photo(Base):
+    __tablename__ = "photos"
     id: Mapped[int] = mapped_column(primary_key=True)
     comments: Mapped[list[Comment]] = relationship(
-        primaryjoin="and_('page' == Comment.target_type, Page.id == foreign(Comment.target_id))", viewonly=True
+        primaryjoin="and_('photo' == Comment.target_type, Photo.id == foreign(Comment.target_id))", viewonly=True
     )
 """,
+        given=(given.table("notes", calls_user_code=True),),
+        findings=2,
         severity="low",
         says=("target_type and target_id may be NULL",),
-        objects=("comments", "target_type", "target_id"),
+        objects=("comments", "notes", "target_type", "target_id"),
     ),
     Example(
         "half of a reference",
@@ -144,6 +157,7 @@ GOOD = (
         + """
             CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.budget := 0; RETURN NEW; END';
             CREATE TRIGGER fills BEFORE INSERT ON people FOR EACH ROW EXECUTE FUNCTION fill();
+            CREATE TRIGGER notes AFTER INSERT ON people FOR EACH ROW EXECUTE FUNCTION fill();
         """,
         models=_STAFF.format(_WORKER, ""),
     ),
@@ -178,7 +192,20 @@ class Manager(Person):
     Example(
         "conditions that are no type",
         sql=_TARGETS.format("", "", ""),
-        models=_COMMENTS.format("Comment.hidden == False, Comment.target_type > 'a', Comment.id == Post.id"),
+        models=_COMMENTS.format(
+            "Comment.hidden == False, Comment.target_type > 'a', Comment.id == Post.id, Post.title == 'a'"
+        ),
+    ),
+    Example(
+        "a reference by more than a type and an id",
+        sql=_TARGETS.format("", "", ""),
+        models=_COMMENTS.format("Comment.target_type == 'post', Post.title == foreign(Comment.language)")
+        + "    language: Mapped[str | None]\n",
+    ),
+    Example(
+        "columns and tables that the database lacks",
+        sql="CREATE TABLE comments (id int PRIMARY KEY, target_type text);" + _NOTES.format("target_id int"),
+        models=_OF_POSTS + _OF_PAGES + _STAFF.format(_WORKER, ""),
     ),
     Example(
         "no tables, a view, and what a child inherits",

@@ -30,10 +30,9 @@ from pgproof.facts.questions import RowsWhere
 from pgproof.remedy.constraints import AddCheck
 from pgproof.remedy.names import literal, object_name, quoted
 from pgproof.rules import given
-from pgproof.rules.counter_examples import AcceptedRow
-from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, counted, table_ref
-from pgproof.rules.integrity._keys import at_least, certainty, sentence
-from pgproof.rules.integrity._labels import holding_others
+from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, Severity, table_ref
+from pgproof.rules.integrity._keys import at_least, evidence_of, known_from, none_there, sentence, told
+from pgproof.rules.integrity._labels import accepted_other, holding_others
 from pgproof.rules.modelled import Modelled, modelled_tables, written
 from pgproof.rules.reading import locked, own_columns, regclass
 from pgproof.rules.rule import Example, Metadata
@@ -76,23 +75,28 @@ def _unchecked(facts: Facts, modelled: Modelled) -> Iterator[tuple[Column, Model
 
 def _finding(facts: Facts, modelled: Modelled, column: Column, choices: ModelEnum) -> Finding:
     table = modelled.table
-    answer = facts.answer(holding_others(table, column, *choices.labels))
-    counts = answer.counts if answer is not None else None
+    question = holding_others(table, column, *choices.labels)
+    found = told(facts, question)
     consequence = "The database takes any other text, and a row that holds one cannot be loaded (LookupError)."
-    operations: tuple[AddCheck, ...] = ()
-    if counts is not None and counts.rows:
-        consequence += f" {sentence(at_least(counts, counts.rows))} of {counts.rows_examined:,} rows hold one."
-    elif counts is not None and counts.exact and not facts.catalog.partitions(table):
+    others = "no row holds one"
+    severity: Severity | None = None
+    if found is not None and found[1].rows:
+        others = f"{at_least(found[1], found[1].rows)} of {found[1].rows_examined:,} rows hold one"
+        consequence += f" {sentence(others)}."
+        severity = "high" if choices.strict else None
+    mended = f"a check on {column.name}, and create_constraint=True to its Enum in the models."
+    remedy = Remedy(f"Mend the rows that hold something else, then add {mended}")
+    if none_there(facts, question):
         listed = ", ".join(literal(label).strip() for label in choices.labels)
         name = object_name("ck", table.name, (column.name,))
-        operations = (AddCheck(table.schema, table.name, name, f"{quoted(column.name)} IN ({listed})"),)
-    other = literal(_other(choices)).strip()
+        condition = f"{quoted(column.name)} IN ({listed})"
+        remedy = Remedy(f"Add {mended}", (AddCheck(table.schema, table.name, name, condition),))
     return METADATA.finding(
         objects=(table_ref(table, column.name),),
         message=f"Only the models know the {len(choices.labels)} choices of {table.qualified_name}.{column.name}",
         consequence=consequence,
-        severity="high" if counts is not None and counts.rows and choices.strict else None,
-        confidence=certainty(counts),
+        severity=severity,
+        confidence=known_from(found),
         evidence=(
             written(modelled.model, f"Enum of {', '.join(choices.labels)}, native_enum=False", column.name),
             Evidence(
@@ -101,23 +105,12 @@ def _finding(facts: Facts, modelled: Modelled, column: Column, choices: ModelEnu
                 f" {regclass(table)}",
                 f"no check and no foreign key over {column.name}, which is {column.type}",
             ),
-            *((counted(answer, f"{counts.rows:,} rows hold something else"),) if answer and counts else ()),
+            *evidence_of(found, others),
         ),
-        remedy=Remedy(
-            ("Mend the rows that hold something else, then add" if counts is not None and counts.rows else "Add")
-            + f" a check on {column.name}, and create_constraint=True to its Enum in the models.",
-            operations,
-        ),
-        counter_example=(
-            None if facts.catalog.partitions(table) else AcceptedRow(table.qualified_name, ((column.name, other),))
-        ),
+        remedy=remedy,
+        counter_example=accepted_other(facts, table, column, *choices.labels),
         location=modelled.model.location_of(column.name),
     )
-
-
-def _other(choices: ModelEnum) -> str:
-    """Return a text that is none of the choices, whatever its length."""
-    return next(text for text in ("", "?", "!") if text not in choices.labels)
 
 
 _MODELS = """
@@ -138,7 +131,7 @@ BAD = (
         """,
         models=_LITERAL,
         severity="low",
-        says=("the 3 choices",),
+        says=("the 3 choices", "Add a check"),
         objects=("jobs", "state"),
     ),
     Example(
@@ -171,10 +164,10 @@ class Choice(TypeDecorator):
         objects=("jobs", "state"),
     ),
     Example(
-        "a partitioned table",
+        "a partitioned table, of which a part takes less than the whole",
         sql="""
             CREATE TABLE jobs (id int PRIMARY KEY, state text) PARTITION BY RANGE (id);
-            CREATE TABLE jobs_1 PARTITION OF jobs DEFAULT;
+            CREATE TABLE jobs_1 PARTITION OF jobs (CHECK (state <> '')) DEFAULT;
         """,
         models=_STRINGS,
         severity="low",

@@ -33,8 +33,18 @@ from pgproof.facts.objects import UserType
 from pgproof.facts.questions import RowsWhere
 from pgproof.remedy.names import literal, quoted
 from pgproof.rules import given
-from pgproof.rules.finding import Evidence, Finding, NotChecked, ObjectRef, Remedy, constraint_ref, counted, table_ref
-from pgproof.rules.integrity._keys import at_least, certainty, sentence
+from pgproof.rules.finding import (
+    Evidence,
+    Finding,
+    NotChecked,
+    ObjectRef,
+    Remedy,
+    Severity,
+    constraint_ref,
+    counted,
+    table_ref,
+)
+from pgproof.rules.integrity._keys import at_least, known_from, sentence, told
 from pgproof.rules.integrity._labels import enum_type, holding, list_of
 from pgproof.rules.modelled import Modelled, modelled_tables, written
 from pgproof.rules.reading import locked, regclass
@@ -60,19 +70,18 @@ class _Drift:
     surplus: tuple[str, ...]
 
     @property
-    def question(self) -> RowsWhere | None:
-        """How many rows hold a label beyond the models; None where that cannot be asked."""
-        if not self.surplus or self.column.element_type is not None:
-            return None
-        return holding(self.modelled.table, self.column, *self.surplus)
+    def asked(self) -> tuple[RowsWhere, ...]:
+        """How many rows hold each label beyond the models; nothing of an array, whose items no question compares."""
+        if self.column.element_type is not None:
+            return ()
+        return tuple(holding(self.modelled.table, self.column, label) for label in self.surplus)
 
 
 def questions(facts: Facts) -> Iterator[RowsWhere]:
     """Ask how many rows hold a label that the models do not know."""
     for modelled in modelled_tables(facts):
         for drift in _drifts(facts, modelled):
-            if drift.question is not None:
-                yield drift.question
+            yield from drift.asked
 
 
 def check(facts: Facts) -> Iterator[Finding | NotChecked]:
@@ -110,29 +119,38 @@ def _holders(
 
 def _finding(facts: Facts, drift: _Drift) -> Finding:
     table, column = drift.modelled.table, drift.column
-    answer = facts.answer(drift.question) if drift.question is not None else None
-    counts = answer.counts if answer is not None else None
-    parts = []
+    labels = dict(zip(drift.asked, drift.surplus, strict=False))
+    known = [(label, *said) for question, label in labels.items() if (said := told(facts, question)) is not None]
+    held = [
+        f"{at_least(counts, counts.rows)} of {counts.rows_examined:,} rows hold {label}"
+        for label, _, counts in known
+        if counts.rows
+    ]
+    severity: Severity | None = None
+    effects, steps = [], []
+    if held:
+        effects.append(f"{sentence('; '.join(held))}.")
+        severity = "high" if drift.choices.strict else None
     if drift.lacking:
-        parts.append(f"Writing {', '.join(drift.lacking)} fails: {_holder(drift)} does not know it.")
+        effects.append(f"Writing {', '.join(drift.lacking)} fails: {_holder(drift)} does not know it.")
+        steps.append(f"add {', '.join(drift.lacking)} to {_holder(drift)}{_adding(drift)}")
+        severity = "high"
     if drift.surplus:
-        rows = "A row"
-        if counts is not None:
-            rows = f"{sentence(at_least(counts, counts.rows))} of {counts.rows_examined:,} rows"
-        parts.append(f"{rows} with {', '.join(drift.surplus)} cannot be loaded: the models do not know it.")
-    loses = counts is not None and counts.rows > 0 and drift.choices.strict
+        listed = ", ".join(drift.surplus)
+        effects.append(f"A row with {listed} cannot be loaded: the models do not know it.")
+        steps.append(f"take {listed} up in the models, or change the rows that hold it")
     return METADATA.finding(
         objects=(_subject(drift),),
         message=f"The labels of {table.qualified_name}.{column.name} are others in the models than in {_holder(drift)}",
-        consequence=" ".join(parts),
-        severity="high" if drift.lacking or loses else None,
-        confidence=certainty(counts),
+        consequence=" ".join(effects),
+        severity=severity,
+        confidence=known_from(told(facts, *drift.asked)),
         evidence=(
             written(drift.modelled.model, f"{column.name}: {', '.join(drift.choices.labels)}", column.name),
             _labels_evidence(drift),
-            *((counted(answer, f"{counts.rows:,} rows"),) if answer is not None and counts is not None else ()),
+            *(counted(answer, f"{counts.rows:,} rows hold {label}") for label, answer, counts in known),
         ),
-        remedy=Remedy(_remedy(drift)),
+        remedy=Remedy(f"{sentence('; '.join(steps))}."),
         related=(table_ref(table, column.name),),
         location=drift.modelled.model.location_of(column.name),
     )
@@ -166,17 +184,10 @@ def _labels_evidence(drift: _Drift) -> Evidence:
     )
 
 
-def _remedy(drift: _Drift) -> str:
-    parts = []
-    if drift.lacking:
-        add = f"add {', '.join(drift.lacking)} to {_holder(drift)}"
-        if isinstance(drift.holder, UserType):
-            add += " (ALTER TYPE ... ADD VALUE, which cannot be undone)"
-        parts.append(add)
-    if drift.surplus:
-        parts.append(f"take {', '.join(drift.surplus)} up in the models, or change the rows that hold it")
-    text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}."
+def _adding(drift: _Drift) -> str:
+    if isinstance(drift.holder, UserType):
+        return " (ALTER TYPE ... ADD VALUE, which cannot be undone)"
+    return ""
 
 
 _MODELS = """
@@ -207,7 +218,7 @@ BAD = (
         sql=_typed("'new'"),
         models=_NATIVE,
         severity="high",
-        says=("Writing done fails", "ADD VALUE"),
+        says=("in the type", "Writing done fails", "does not know it. Add done to the type", "ADD VALUE"),
         objects=("jobs", "state"),
     ),
     Example(
@@ -215,7 +226,7 @@ BAD = (
         sql=_typed("'new', 'done', 'gone'", "INSERT INTO jobs VALUES (1, 'new')"),
         models=_NATIVE,
         severity="medium",
-        says=("0 of 1 rows with gone", "Take gone up"),
+        says=("A row with gone", "Take gone up"),
         objects=("jobs", "state"),
     ),
     Example(
@@ -223,7 +234,7 @@ BAD = (
         sql=_typed("'new', 'done', 'gone'", "INSERT INTO jobs VALUES (1, 'gone'), (2, 'new')"),
         models=_NATIVE,
         severity="high",
-        says=("1 of 2 rows with gone cannot be loaded",),
+        says=("1 of 2 rows hold gone",),
         objects=("jobs", "state"),
     ),
     Example(
@@ -251,7 +262,7 @@ class Choice(TypeDecorator):
         sql=_checked("state IN ('new', 'it''s')"),
         models=_TEXT,
         severity="high",
-        says=("Writing done fails: the check known", "with it's cannot be loaded"),
+        says=("Writing done fails: the check known", "with it's cannot be loaded", "Add done to the check known; take"),
         objects=("known",),
     ),
     Example(
@@ -274,8 +285,14 @@ GOOD = (
         models=_TEXT,
     ),
     Example(
-        "a check of another column",
-        sql="CREATE TABLE jobs (id int PRIMARY KEY, state text, kind text CHECK (kind IN ('a')))",
+        "a check of another column, and one that is not enforced (PostgreSQL 18)",
+        sql="""
+            CREATE TABLE jobs (id int PRIMARY KEY, state text, kind text CHECK (kind IN ('a')));
+            DO $$ BEGIN
+                IF current_setting('server_version_num')::int >= 180000
+                THEN EXECUTE 'ALTER TABLE jobs ADD CHECK (state IN (''new'')) NOT ENFORCED'; END IF;
+            END $$;
+        """,
         models=_TEXT,
     ),
     Example(

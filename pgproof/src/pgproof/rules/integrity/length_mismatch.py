@@ -27,10 +27,11 @@ from collections.abc import Iterator
 from pgproof.facts.catalog import Column
 from pgproof.facts.model import Facts
 from pgproof.facts.models import ModelColumn
-from pgproof.rules.finding import Evidence, Finding, Remedy, Severity, table_ref
+from pgproof.rules import given
+from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, Severity, table_ref
 from pgproof.rules.integrity._labels import list_of
 from pgproof.rules.modelled import Modelled, modelled_tables, written
-from pgproof.rules.reading import regclass
+from pgproof.rules.reading import locked, regclass
 from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(code="INT18", slug="length-mismatch", severity="low", needs=("models", "catalog"))
@@ -38,9 +39,12 @@ METADATA = Metadata(code="INT18", slug="length-mismatch", severity="low", needs=
 _TEXT = ("varchar", "text", "bpchar", "citext")
 
 
-def check(facts: Facts) -> Iterator[Finding]:
+def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield each table with columns that are shorter in the database, and each with columns that are longer."""
     for modelled in modelled_tables(facts):
+        if modelled.table.locked:
+            yield locked(modelled.table)
+            continue
         differing = [
             (model, column)
             for model, column in modelled.columns()
@@ -63,20 +67,25 @@ def _differ(model: ModelColumn, column: Column) -> bool:
 
 
 def _is_shorter(model: ModelColumn, column: Column) -> bool:
-    return column.length is not None and (model.length is None or column.length < model.length)
+    return column.length == _shortest(model, column)
+
+
+def _shortest(model: ModelColumn, column: Column) -> int:
+    """Return the lower of two limits that differ; the only one where the other side has none."""
+    return min(length for length in (model.length, column.length) if length is not None)
 
 
 def _is_listed(modelled: Modelled, model: ModelColumn, column: Column) -> bool:
     """Tell whether a check lists the values of a column, each of which both lengths let through."""
     lists = (list_of(check, column.name) for check in modelled.table.checks)
-    lengths = [length for length in (model.length, column.length) if length is not None]
-    return any(texts is not None and all(len(text) <= min(lengths) for text in texts) for texts in lists)
+    longest = _shortest(model, column)
+    return any(texts is not None and all(len(text) <= longest for text in texts) for texts in lists)
 
 
 def _is_checked(modelled: Modelled, column: Column) -> bool:
     """Tell whether a check of the column limits its length in its own way."""
     return any(
-        check.columns == (column.name,) and "length(" in (check.expression or "") for check in modelled.table.checks
+        check.columns == (column.name,) and "length(" in str(check.expression) for check in modelled.table.checks
     )
 
 
@@ -182,5 +191,11 @@ GOOD = (
         "a number that is sent as a text",
         sql="CREATE TABLE users (id int PRIMARY KEY, name varchar(50), mail text)",
         models=_MODELS.format("Integer", "Text"),
+    ),
+    Example(
+        "a table that another session locks is not judged: its checks could not be read",
+        sql="CREATE TABLE users (id int PRIMARY KEY, name varchar(50), mail text)",
+        models=_MODELS.format("String(20)", "Text"),
+        given=(given.table("users", locked=True),),
     ),
 )

@@ -74,11 +74,11 @@ _CATALOG_KINDS = {
 
 @dataclass(frozen=True)
 class _Difference:
-    """Something that the two sides say otherwise; `column` if it is about one."""
+    """Something that the two sides say otherwise; `column` if it is about one, else empty."""
 
     severity: Severity
     text: str
-    column: str | None = None
+    column: str = ""
 
 
 def check(facts: Facts) -> Iterator[Finding | NotChecked]:
@@ -180,11 +180,10 @@ def _is_of_relationship(facts: Facts, modelled: Modelled, columns: tuple[str, ..
 
 def _checks(modelled: Modelled, own: set[str]) -> Iterator[_Difference]:
     for check in modelled.model.constraints:
-        if check.kind != "check":
-            continue
+        # Nothing for a key, which has no expression.
         named = columns_in(check.expression or "")
-        enums = {column.name for column in modelled.model.columns if column.enum is not None}
-        if not named or not named <= own or (len(named) == 1 and named <= enums):
+        enums = [{column.name} for column in modelled.model.columns if column.enum is not None]
+        if not named or not named <= own or named in enums:
             continue
         if not any(each.name == check.name or set(each.columns) == named for each in modelled.table.checks):
             yield _Difference(
@@ -195,7 +194,7 @@ def _checks(modelled: Modelled, own: set[str]) -> Iterator[_Difference]:
 def _indexes(modelled: Modelled, own: set[str]) -> Iterator[_Difference]:
     for index in modelled.model.indexes:
         columns = tuple(key.column for key in index.keys)
-        if index.unique or None in columns or not set(columns) <= own:
+        if index.unique or not set(columns) <= own:
             continue
         if not any(
             each.usable and each.columns[: len(columns)] == columns and (index.where is not None or not each.partial)
@@ -227,7 +226,7 @@ def _missing(models: Models, missing: tuple[ModelTable, ...]) -> Finding:
 
 def _finding(modelled: Modelled, differences: tuple[_Difference, ...]) -> Finding:
     table = modelled.table
-    columns = tuple(dict.fromkeys(each.column for each in differences if each.column is not None))
+    columns = tuple(each.column for each in differences)
     worst = min((each.severity for each in differences), key=SEVERITIES.index)
     effects = {
         "high": "Statements of the ORM on this table fail: it names all columns it knows, and no others.",

@@ -26,12 +26,12 @@ from collections.abc import Iterator
 
 from pgproof.facts.catalog import Column
 from pgproof.facts.model import Facts
-from pgproof.facts.models import ModelColumn
+from pgproof.facts.models import ModelDefault
 from pgproof.facts.questions import IsNull, RowsWhere
 from pgproof.remedy.defaults import SetDefault
 from pgproof.rules import given
-from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, counted, table_ref
-from pgproof.rules.integrity._keys import at_least
+from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, Severity, counted, table_ref
+from pgproof.rules.integrity._keys import at_least, known_from, told
 from pgproof.rules.integrity._nullability import may_be_null
 from pgproof.rules.modelled import Modelled, modelled_tables, written
 from pgproof.rules.reading import locked, regclass
@@ -54,20 +54,21 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
             yield locked(modelled.table)
             continue
         pairs = tuple(
-            (model, column)
-            for model, column in _columns(modelled)
+            (default, column)
+            for default, column in _columns(modelled)
             if column.type_category != "D" or _nulls(facts, modelled, column)
         )
         if pairs:
             yield _finding(facts, modelled, pairs)
 
 
-def _columns(modelled: Modelled) -> Iterator[tuple[ModelColumn, Column]]:
+def _columns(modelled: Modelled) -> Iterator[tuple[ModelDefault, Column]]:
     for model, column in modelled.columns():
-        filled_in = model.default is not None and model.default.kind != "sequence"
-        generated = column.has_default or column.identity is not None or column.generated is not None
-        if filled_in and not generated and may_be_null(modelled.table, column):
-            yield model, column
+        default = model.default
+        if default is None or default.kind == "sequence" or column.has_default or column.generated is not None:
+            continue
+        if may_be_null(modelled.table, column):
+            yield default, column
 
 
 def _question(modelled: Modelled, column: Column) -> RowsWhere:
@@ -79,63 +80,63 @@ def _nulls(facts: Facts, modelled: Modelled, column: Column) -> int:
     return counts.rows if counts is not None else 0
 
 
-def _finding(facts: Facts, modelled: Modelled, pairs: tuple[tuple[ModelColumn, Column], ...]) -> Finding:
+def _finding(facts: Facts, modelled: Modelled, pairs: tuple[tuple[ModelDefault, Column], ...]) -> Finding:
     table = modelled.table
     names = tuple(column.name for _, column in pairs)
-    answers = [answer for _, column in pairs if (answer := facts.answer(_question(modelled, column))) is not None]
-    found = {
-        column.name: counts
-        for _, column in pairs
-        if (counts := facts.counts(_question(modelled, column))) is not None and counts.rows
-    }
+    asked = {column.name: _question(modelled, column) for _, column in pairs}
+    known = [(name, *said) for name, question in asked.items() if (said := told(facts, question)) is not None]
+    nulls = [
+        f"{at_least(counts, counts.rows)} of {counts.rows_examined:,} in {name}"
+        for name, _, counts in known
+        if counts.rows
+    ]
     consequence = f"Rows that are written without SQLAlchemy get NULL in {', '.join(names)}."
-    if found:
-        listed = "; ".join(
-            f"{at_least(counts, counts.rows)} of {counts.rows_examined:,} in {name}" for name, counts in found.items()
-        )
-        consequence += f" Rows that did: {listed}."
+    severity: Severity | None = None
+    if nulls:
+        consequence += f" Rows that did: {'; '.join(nulls)}."
+        severity = "medium"
     return METADATA.finding(
         objects=(table_ref(table, *names),),
         message=f"Only SQLAlchemy fills in {', '.join(names)} of {table.qualified_name}",
         consequence=consequence,
-        severity="medium" if found else None,
-        confidence="exact" if found and all(counts.exact for counts in found.values()) else "catalog",
+        severity=severity,
+        confidence=known_from(told(facts, *asked.values())),
         evidence=(
-            written(modelled.model, "; ".join(f"{model.name}: {_said(model)}" for model, _ in pairs), *names),
+            written(
+                modelled.model,
+                "; ".join(f"{column.name}: a default= of kind {default.kind}" for default, column in pairs),
+                *names,
+            ),
             Evidence(
                 "catalog",
                 f"SELECT attname, attnotnull, atthasdef FROM pg_attribute WHERE attrelid = {regclass(table)}"
                 " AND attnum > 0",
                 f"no default and not NOT NULL: {', '.join(names)}",
             ),
-            *(counted(answer, f"{answer.counts.rows:,} rows are NULL") for answer in answers if answer.counts),
+            *(counted(answer, f"{counts.rows:,} rows are NULL in {name}") for name, answer, counts in known),
         ),
-        remedy=Remedy(
-            f"Give {', '.join(names)} a default in the database (server_default), fill in the rows that are NULL, and"
-            " make it NOT NULL if NULL means nothing.",
-            _defaults(modelled, pairs),
-        ),
+        remedy=_remedy(facts, modelled, pairs),
         location=modelled.model.location_of(*names),
     )
 
 
-def _said(model: ModelColumn) -> str:
-    default = model.default
-    assert default is not None
-    return f"default={default.sql}" if default.sql is not None else f"default is a Python {default.kind}"
+def _remedy(facts: Facts, modelled: Modelled, pairs: tuple[tuple[ModelDefault, Column], ...]) -> Remedy:
+    """Return the same defaults for the database, with operations if each is a constant that SQL can write.
 
-
-def _defaults(modelled: Modelled, pairs: tuple[tuple[ModelColumn, Column], ...]) -> tuple[SetDefault, ...]:
-    """Return the defaults; nothing unless each is a constant that SQL can write."""
+    A child table may have a default of its own, which the way back would not restore.
+    """
     table = modelled.table
-    constants = [
-        (column.name, model.default.sql)
-        for model, column in pairs
-        if model.default is not None and model.default.kind == "constant" and model.default.sql is not None
-    ]
-    if len(constants) < len(pairs):
-        return ()
-    return tuple(SetDefault(table.schema, table.name, name, default) for name, default in constants)
+    operations = tuple(
+        SetDefault(table.schema, table.name, column.name, default.sql)
+        for default, column in pairs
+        if default.kind == "constant" and default.sql is not None
+    )
+    names = ", ".join(column.name for _, column in pairs)
+    rest = "fill in the rows that are NULL, and make it NOT NULL if NULL means nothing."
+    if len(operations) < len(pairs) or facts.catalog.partitions(table):
+        return Remedy(f"Write {names} a server_default that comes to the same, {rest}")
+    listed = ", ".join(f"{each.column} {each.default}" for each in operations)
+    return Remedy(f"Give the columns the same default in the database (server_default): {listed}; {rest}", operations)
 
 
 _MODELS = """
@@ -154,6 +155,7 @@ BAD = (
         sql=_NEW,
         models=_MODELS.format('default="it\'s"', ""),
         severity="low",
+        says=("state 'it''s'",),
         objects=("jobs", "state"),
     ),
     Example(
@@ -175,15 +177,34 @@ BAD = (
         sql=_NEW + "INSERT INTO jobs VALUES (1, NULL, NULL), (2, 'a', now())",
         models=_MODELS.format("default=lambda: 'x'", _TIME),
         severity="medium",
-        says=("1 of 2 in state; 1 of 2 in since",),
+        says=("1 of 2 in state; 1 of 2 in since", "Write state, since a server_default"),
         objects=("jobs", "state", "since"),
     ),
     Example(
-        "a table whose rows cannot be counted",
+        "a partitioned table, of which a part has a default of its own",
+        sql="""
+            CREATE TABLE jobs (id int PRIMARY KEY, state text, since timestamptz) PARTITION BY RANGE (id);
+            CREATE TABLE jobs_1 PARTITION OF jobs DEFAULT; ALTER TABLE jobs_1 ALTER state SET DEFAULT 'old';
+        """,
+        models=_MODELS.format('default="new"', ""),
+        severity="low",
+        says=("Write state a server_default",),
+        objects=("jobs", "state"),
+    ),
+    Example(
+        "a constant that SQLAlchemy writes no SQL for",
+        sql="CREATE TABLE jobs (id int PRIMARY KEY, state json)",
+        models=_MODELS.format("JSON, default={}", ""),
+        says=("Write state a server_default",),
+        objects=("jobs", "state"),
+    ),
+    Example(
+        "an expression, in a table whose rows cannot be counted",
         sql=_NEW,
-        models=_MODELS.format('default="a"', _TIME),
+        models=_MODELS.format("default=func.current_user()", _TIME),
         given=(given.table("jobs", calls_user_code=True),),
         severity="low",
+        says=("Write state a server_default",),
         objects=("jobs", "state"),
     ),
 )

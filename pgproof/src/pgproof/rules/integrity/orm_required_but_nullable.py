@@ -28,10 +28,10 @@ from collections.abc import Iterator
 from pgproof.facts.catalog import Column
 from pgproof.facts.model import Facts
 from pgproof.facts.models import ColumnName, ModelColumn
-from pgproof.facts.questions import Answer, IsNull, RowsWhere
+from pgproof.facts.questions import Answer, Counts, IsNull, RowsWhere
 from pgproof.rules import given
-from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, counted, table_ref
-from pgproof.rules.integrity._keys import at_least
+from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, Severity, counted, table_ref
+from pgproof.rules.integrity._keys import at_least, known_from, none_there, told
 from pgproof.rules.integrity._nullability import accepted_nulls, may_be_null, set_not_null
 from pgproof.rules.modelled import Modelled, classes_of, classes_without, modelled_tables, written
 from pgproof.rules.reading import locked, own_columns, regclass
@@ -92,38 +92,39 @@ def _question(modelled: Modelled, column: Column) -> RowsWhere:
 def _accepts_null(facts: Facts, modelled: Modelled, columns: tuple[Column, ...]) -> Finding:
     table = modelled.table
     names = tuple(column.name for column in columns)
-    answers = [answer for column in columns if (answer := facts.answer(_question(modelled, column))) is not None]
-    nulls = [answer for answer in answers if answer.counts is not None and answer.counts.rows]
-    clean = [
-        answer for answer in answers if answer.counts is not None and answer.counts.exact and not answer.counts.rows
-    ]
-    operations = set_not_null(facts, table, *columns) if len(clean) == len(columns) else ()
+    asked = tuple(_question(modelled, column) for column in columns)
+    known = [said for question in asked if (said := told(facts, question)) is not None]
+    nulls = [_nulls(*said) for said in known if said[1].rows]
     consequence = "The first row with NULL there breaks code that is typed against the models."
+    severity: Severity | None = None
     if nulls:
-        consequence = f"{'; '.join(map(_nulls, nulls))}: code that is typed against the models does not expect any."
-    summary = f"Make {', '.join(names)} NOT NULL in the database, or optional in the models."
+        consequence = f"{'; '.join(nulls)}: code that is typed against the models does not expect any."
+        severity = "medium"
+    required = f"{', '.join(names)} NOT NULL in the database, or optional in the models."
+    remedy = Remedy(f"Fill in the rows that are NULL, then make {required}")
+    if none_there(facts, *asked):
+        remedy = Remedy(f"Make {required}", set_not_null(facts, table, *columns))
     return METADATA.finding(
         objects=(table_ref(table, *names),),
         message=f"The models require {', '.join(names)} of {table.qualified_name}, which may be NULL in the database",
         consequence=consequence,
-        severity="medium" if nulls else None,
-        confidence="exact" if len(clean) == len(columns) else "catalog",
+        severity=severity,
+        confidence=known_from(told(facts, *asked)),
         evidence=(
             written(modelled.model, f"{', '.join(names)}: nullable=False", *names),
             _not_null_of(modelled, "attnotnull false for " + ", ".join(names)),
-            *(counted(answer, _nulls(answer)) for answer in answers if answer.counts is not None),
+            *(counted(answer, _nulls(answer, counts)) for answer, counts in known),
         ),
-        remedy=Remedy(("Fill in the rows that are NULL first. " if nulls else "") + summary, operations),
+        remedy=remedy,
         counter_example=accepted_nulls(facts, table, *columns),
         location=modelled.model.location_of(*names),
     )
 
 
-def _nulls(answer: Answer) -> str:
+def _nulls(answer: Answer, counts: Counts) -> str:
     assert isinstance(answer.question, RowsWhere)
     assert isinstance(answer.question.condition, IsNull)
-    assert answer.counts is not None
-    rows = f"{at_least(answer.counts, answer.counts.rows)} of {answer.counts.rows_examined:,} rows"
+    rows = f"{at_least(counts, counts.rows)} of {counts.rows_examined:,} rows"
     return f"{answer.question.condition.column} is NULL in {rows}"
 
 
@@ -168,6 +169,7 @@ BAD = (
         sql="CREATE TABLE users (id int PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'a')",
         models=_REQUIRED,
         severity="low",
+        says=("The first row with NULL", "Make name NOT NULL"),
         objects=("users", "name"),
     ),
     Example(
@@ -238,6 +240,7 @@ GOOD = (
             CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL);
             CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.name := 1; RETURN NEW; END';
             CREATE TRIGGER fills BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION fill();
+            CREATE TRIGGER notes AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION fill();
         """,
         models=_OPTIONAL,
     ),

@@ -31,11 +31,19 @@ from pgproof.facts.catalog import Column, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.models import ColumnName, MappedClass, Relationship
 from pgproof.facts.questions import AllOf, AnyOf, IsNull, Not, RowsWhere
-from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, counted, table_ref
+from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, Severity, table_ref
 from pgproof.rules.integrity import _polymorphic_examples
-from pgproof.rules.integrity._keys import at_least, certainty, sentence
+from pgproof.rules.integrity._keys import at_least, evidence_of, known_from, none_there, sentence, told
 from pgproof.rules.integrity._nullability import may_be_null, set_not_null
-from pgproof.rules.modelled import classes_of, classes_without, mapped_classes, modelled_tables, table_of
+from pgproof.rules.modelled import (
+    Modelled,
+    classes_of,
+    classes_without,
+    mapped_classes,
+    modelled_tables,
+    table_of,
+    written,
+)
 from pgproof.rules.reading import locked, own_columns, regclass
 from pgproof.rules.rule import Metadata
 
@@ -54,8 +62,8 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield each of the three."""
     for owner, table, column in _nullable_discriminators(facts):
         yield locked(table) if table.locked else _discriminator(facts, owner, table, column)
-    for owner, other, table, column in _refusing_others(facts):
-        yield _refused(owner, other, table, column)
+    for owner, other, modelled, column in _refusing_others(facts):
+        yield _refused(owner, other, modelled, column)
     for owner, relationship, table, kind, key in _halves(facts):
         yield locked(table) if table.locked else _halved(facts, owner, relationship, table, kind, key)
 
@@ -77,7 +85,7 @@ def _column(facts: Facts, name: ColumnName) -> tuple[Table, Column] | None:
     return next(((table, each) for each in own_columns(facts.catalog, table) if each.name == name.name), None)
 
 
-def _refusing_others(facts: Facts) -> Iterator[tuple[MappedClass, MappedClass, Table, Column]]:
+def _refusing_others(facts: Facts) -> Iterator[tuple[MappedClass, MappedClass, Modelled, Column]]:
     """Yield each required column of one class with another class of its table that does not have it."""
     for modelled in modelled_tables(facts):
         model, table = modelled.model, modelled.table
@@ -91,7 +99,7 @@ def _refusing_others(facts: Facts) -> Iterator[tuple[MappedClass, MappedClass, T
             others = classes_without(facts, model, column.name)
             if others:
                 owners = (each for each in classes_of(facts, model) if _has(each, ColumnName(model.name, column.name)))
-                yield next(owners), others[0], table, column
+                yield next(owners), others[0], modelled, column
 
 
 def _has(each: MappedClass, column: ColumnName) -> bool:
@@ -119,7 +127,7 @@ def _is_pair(table: Table, kind: Column, key: Column) -> bool:
     """Tell whether a type and an id stand for a reference, and may be given by half."""
     if kind.type_category not in ("S", "E", "N") or any(key.name in each.columns for each in table.foreign_keys):
         return False
-    if any({kind.name, key.name} <= columns_in(check.expression or "") for check in table.checks):
+    if any({kind.name, key.name} <= columns_in(str(check.expression)) for check in table.checks):
         return False
     return may_be_null(table, kind) or may_be_null(table, key)
 
@@ -134,31 +142,37 @@ def _half(table: Table, kind: Column, key: Column) -> RowsWhere:
 
 
 def _discriminator(facts: Facts, owner: MappedClass, table: Table, column: Column) -> Finding:
-    answer = facts.answer(_without(table, column))
-    counts = answer.counts if answer is not None else None
+    question = _without(table, column)
+    found = told(facts, question)
     consequence = f"A row without one is no {owner.name} of any kind: queries of the subclasses miss it."
-    if counts is not None and counts.rows:
-        consequence += f" {sentence(at_least(counts, counts.rows))} of {counts.rows_examined:,} rows have none."
-    clean = counts is not None and counts.exact and not counts.rows
+    said = "no row has none"
+    severity: Severity | None = None
+    if found is not None and found[1].rows:
+        said = f"{at_least(found[1], found[1].rows)} of {found[1].rows_examined:,} rows have none"
+        consequence += f" {sentence(said)}."
+        severity = "medium"
+    required = f"{column.name} NOT NULL, here and in the model."
+    remedy = Remedy(f"Fill in the rows that have none, then make {required}")
+    if none_there(facts, question):
+        remedy = Remedy(f"Make {required}", set_not_null(facts, table, column))
     return METADATA.finding(
         objects=(table_ref(table, column.name),),
         message=f"{table.qualified_name}.{column.name}, which tells the classes of {owner.name} apart, may be NULL",
         consequence=consequence,
-        severity="medium" if counts is not None and counts.rows else None,
-        confidence=certainty(counts),
+        severity=severity,
+        confidence=known_from(found),
         evidence=(
-            Evidence("models", str(owner.location or owner.name), f"polymorphic_on {column.name}"),
+            Evidence("models", owner.name, f"polymorphic_on {column.name}"),
             _not_null(table, f"attnotnull false for {column.name}"),
-            *((counted(answer, f"{counts.rows:,} rows are NULL"),) if answer is not None and counts else ()),
+            *evidence_of(found, said),
         ),
-        remedy=Remedy(
-            f"Make {column.name} NOT NULL, here and in the model.", set_not_null(facts, table, column) if clean else ()
-        ),
+        remedy=remedy,
         location=owner.location,
     )
 
 
-def _refused(owner: MappedClass, other: MappedClass, table: Table, column: Column) -> Finding:
+def _refused(owner: MappedClass, other: MappedClass, modelled: Modelled, column: Column) -> Finding:
+    table = modelled.table
     return METADATA.finding(
         objects=(table_ref(table, column.name),),
         message=f"No {other.name} can be written: {table.qualified_name}.{column.name} of {owner.name} is NOT NULL",
@@ -166,45 +180,43 @@ def _refused(owner: MappedClass, other: MappedClass, table: Table, column: Colum
         " and fails.",
         severity="high",
         evidence=(
-            Evidence(
-                "models", str(owner.location or owner.name), f"{owner.name} maps {column.name}, {other.name} does not"
-            ),
+            written(modelled.model, f"{owner.name} maps {column.name}, {other.name} does not", column.name),
             _not_null(table, f"attnotnull true, no default for {column.name}"),
         ),
         remedy=Remedy(
             f"Make {column.name} nullable, and let a CHECK require it of {owner.name}; or give the class a table of its"
             " own (joined inheritance)."
         ),
-        location=next(
-            (each.location for each in owner.attributes for name in each.columns if name.name == column.name),
-            owner.location,
-        ),
+        location=modelled.model.location_of(column.name),
     )
 
 
 def _halved(
     facts: Facts, owner: MappedClass, relationship: Relationship, table: Table, kind: Column, key: Column
 ) -> Finding:
-    answer = facts.answer(_half(table, kind, key))
-    counts = answer.counts if answer is not None else None
+    found = told(facts, _half(table, kind, key))
     consequence = "A row with one of the two refers to nothing, or to no one knows what."
-    if counts is not None and counts.rows:
-        consequence += f" {sentence(at_least(counts, counts.rows))} of {counts.rows_examined:,} rows have one alone."
+    said = "no row has one alone"
+    severity: Severity | None = None
+    if found is not None and found[1].rows:
+        said = f"{at_least(found[1], found[1].rows)} of {found[1].rows_examined:,} rows have one alone"
+        consequence += f" {sentence(said)}."
+        severity = "medium"
     loose = " and ".join(column.name for column in (kind, key) if may_be_null(table, column))
     return METADATA.finding(
         objects=(table_ref(table, kind.name, key.name),),
         message=f"{kind.name} and {key.name} of {table.qualified_name} refer together, but {loose} may be NULL",
         consequence=consequence,
-        severity="medium" if counts is not None and counts.rows else None,
-        confidence=certainty(counts),
+        severity=severity,
+        confidence=known_from(found),
         evidence=(
             Evidence(
                 "models",
-                str(relationship.location or owner.name),
-                f"{owner.name}.{relationship.name} joins {key.name} where {kind.name} is a constant",
+                f"{owner.name}.{relationship.name}",
+                f"it joins by {key.name} where {kind.name} is a constant",
             ),
             _not_null(table, f"attnotnull false for {loose}; no check names both"),
-            *((counted(answer, f"{counts.rows:,} rows have one alone"),) if answer is not None and counts else ()),
+            *evidence_of(found, said),
         ),
         remedy=Remedy(
             f"Make both NOT NULL, or add CHECK (num_nonnulls({kind.name}, {key.name}) IN (0, 2)) if a row may refer to"
