@@ -1,12 +1,20 @@
 # Everything runs from .venv, which is made on first use. `make help` explains the targets.
 PYTHON ?= python3
 VENV := .venv
+LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 SCALE ?= small
 BENCH ?= 100k
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench docs kills mutation system-packages wheels clean
+.PHONY: help setup demo test test-lowest lint bench docs kills mutation system-packages wheels clean
+
+define checked-python
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed and $(PYTHON) is older: run make PYTHON=python3.11" >&2; exit 2; }
+@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+		echo "Python's venv is missing: install it (Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 2; }
+endef
 
 help: ## explain the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -18,6 +26,10 @@ demo: $(VENV)/.installed ## replay the journey from phase 2 to head and print th
 
 test: lint ## lint, then run all tests on every PostgreSQL there is
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-lowest: $(LOWEST)/.installed ## what depends on a project's own packages, with the oldest that are supported
+	@$(LOWEST)/bin/python -m pytest -n 2 --dist loadfile --confcutdir pgproof/tests -p pgproof.testing \
+		pgproof/tests/facts pgproof/tests/rules pgproof/tests/recorder pgproof/tests/commands
 
 lint: $(VENV)/.installed ## ruff, mypy --strict and import-linter
 	@$(BIN)/ruff check .
@@ -44,15 +56,21 @@ system-packages: ## install the Debian packages of the optional tests (pgbouncer
 	@$(if $(filter 0,$(shell id -u)),,sudo) sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends pgbouncer openssl chromium jq'
 
 clean: ## remove .venv, the built documentation and what the demo wrote
-	rm -rf $(VENV) docs/_build docs/_generated demo-report performance-report
+	rm -rf $(VENV) $(LOWEST) docs/_build docs/_generated demo-report performance-report
 
 $(VENV)/.installed: constraints.txt requirements-dev.txt pgproof/pyproject.toml intowork/pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "Python 3.11 or newer is needed and $(PYTHON) is older: run make PYTHON=python3.11" >&2; exit 2; }
-	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
-		echo "Python's venv is missing: install it (Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 2; }
+	$(checked-python)
 	@echo "Making $(VENV) (once) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 		--requirement requirements-dev.txt --editable ./pgproof --editable ./intowork
+	@touch $@
+
+$(LOWEST)/.installed: constraints-lowest.txt pgproof/pyproject.toml
+	$(checked-python)
+	@echo "Making $(LOWEST) (once) ..."
+	@$(PYTHON) -m venv $(LOWEST)
+	@$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-lowest.txt \
+		--editable ./pgproof 'sqlalchemy[asyncio]' alembic asyncpg pg8000 psycopg2-binary psycopg-pool \
+		pydantic-settings pytest pytest-asyncio pytest-xdist hypothesis jsonschema
 	@touch $@

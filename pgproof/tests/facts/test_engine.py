@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -284,6 +285,10 @@ engine = create_engine("postgresql+psycopg://", creator=connect)
     assert engine.target is not None
 
 
+@pytest.mark.skipif(
+    [int(part) for part in version("sqlalchemy").split(".")] < [2, 0, 16],
+    reason="SQLAlchemy takes an async_creator from 2.0.16 on",
+)
 def test_a_function_that_connects_is_not_followed_elsewhere(read: Read) -> None:
     engine = read(
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from textwrap import indent
 
@@ -13,6 +14,7 @@ from pgproof.errors import PgproofError
 from pgproof.facts.migrations import Direction, Migrations, Operation
 from pgproof.facts.project.child import Project, ask_project
 
+_READS_TOML = [int(part) for part in version("alembic").split(".")] >= [1, 16]
 _INI = "[alembic]\nscript_location = %(here)s/alembic\n"
 _CONNECTING = """
 import asyncio
@@ -319,11 +321,20 @@ if "sqlite" not in inspector.dialect.dialect_description:
     assert (upgrade.unread, [each.kind for each in upgrade.operations]) == (None, ["drop_table"])
 
 
+@pytest.mark.skipif(not _READS_TOML, reason="Alembic reads a pyproject.toml from 1.16 on")
 def test_a_pyproject_alone_or_beside_the_ini(make: Make) -> None:
     folder = make(script("a1"), ini="[alembic]\n")
     (folder / "pyproject.toml").write_text('[tool.alembic]\nscript_location = "%(here)s/alembic"\n', encoding="utf-8")
     assert [each.id for each in read(folder).revisions] == ["a1"]
     assert [each.id for each in read(folder, "pyproject.toml").revisions] == ["a1"]
+
+
+@pytest.mark.skipif(_READS_TOML, reason="this Alembic reads a pyproject.toml: make test-lowest has one that does not")
+def test_a_pyproject_with_an_alembic_that_does_not_read_it(make: Make) -> None:
+    folder = make(script("a1"))
+    (folder / "pyproject.toml").write_text('[tool.alembic]\nscript_location = "%(here)s/alembic"\n', encoding="utf-8")
+    with pytest.raises(PgproofError, match=r"reads no pyproject.toml \(1.16 and newer do\): give its alembic.ini$"):
+        read(folder, "pyproject.toml")
 
 
 def test_a_package_in_src_and_what_the_scripts_import_from_it(make: Make) -> None:

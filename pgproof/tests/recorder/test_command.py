@@ -228,7 +228,8 @@ def test_damaged_lines_are_counted_and_left_out(record: Record) -> None:
     ran.file.write_bytes(b"".join(lines))
     recording = ran.recording
     assert recording.incomplete == f"3 executions could not be recorded in {ran.file}: the others count"
-    assert [each.calls for each in recording.statements] == [1], "the two inserts are gone, tables are no statement"
+    verbs = {each.text.split()[0] for each in recording.statements}
+    assert verbs == {"SELECT"}, "the two inserts are gone, tables are no statement"
 
 
 def test_only_tests_in_a_recording(programs: Any) -> None:

@@ -115,9 +115,10 @@ def _leads_to(address: Any, target: Target) -> bool:
 def _wrap_psycopg(check: Callable[[str], None]) -> None:
     original = generators.connect
 
-    def checked(conninfo: str) -> Any:
+    # psycopg 3.2 also tells it how long it may take.
+    def checked(conninfo: str, **told: Any) -> Any:
         check(conninfo)
-        return original(conninfo)
+        return original(conninfo, **told)
 
     # Both kinds of connection look it up here when they connect.
     setattr(generators, "connect", checked)  # noqa: B010

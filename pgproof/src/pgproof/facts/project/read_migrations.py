@@ -89,6 +89,8 @@ class _Chain:
             raise _NoScriptsError(str(error).splitlines()[0]) from None
         except ModuleNotFoundError as error:
             raise _NoScriptsError(f"script_location names {error.name}, which is not installed here") from None
+        except _NoScriptsError:
+            raise
         except Exception as error:
             raise _NoScriptsError(f"it cannot be read: {first_line(error)}") from None
         folders = [Path(each) for each in self.scripts._version_locations]
@@ -241,12 +243,17 @@ def _config(ini: Path) -> Any:
 
 
 def _read_config(ini: Path) -> Any:
+    from alembic import __version__
     from alembic.config import Config
 
-    if ini.suffix == ".toml":
-        return Config(toml_file=ini)
     # Before Alembic 1.16 there was no second file.
     takes_toml = "toml_file" in inspect.signature(Config).parameters
+    if ini.suffix == ".toml":
+        if not takes_toml:
+            raise _NoScriptsError(
+                f"Alembic {__version__} reads no {ini.name} (1.16 and newer do): give its alembic.ini"
+            )
+        return Config(toml_file=ini)
     return Config(ini, toml_file=ini.parent / "pyproject.toml") if takes_toml else Config(ini)
 
 

@@ -98,9 +98,15 @@ def _column(table: Table, column: Column[Any], line: SourceLine | None) -> Model
         default=_default(column),
         server_default=_server_default(column),
         onupdate=column.onupdate is not None,
-        generated=(column.identity is not None or column.computed is not None or column is table.autoincrement_column),
+        generated=(column.identity is not None or column.computed is not None or column is _autoincremented(table)),
         location=line,
     )
+
+
+def _autoincremented(table: Table) -> Column[Any] | None:
+    # SQLAlchemy 2.0.4 gave it a public name.
+    public = hasattr(table, "autoincrement_column")
+    return table.autoincrement_column if public else table._autoincrement_column
 
 
 def _plain(type_: TypeEngine[Any]) -> TypeEngine[Any]:
