@@ -177,6 +177,7 @@ def examine(facts: Facts, rules: Sequence[Rule], options: AuditOptions) -> Audit
     """
     chosen = chosen_rules(rules, options.select, options.ignore)
     looked_at = facts.only_schemas(options.schemas) if options.schemas else facts
+    looked_at = replace(looked_at, running=frozenset(rule.code for rule in chosen))
     started = time.perf_counter()
     checked = _deduplicated(check(chosen, looked_at))
     seconds = time.perf_counter() - started

@@ -49,9 +49,20 @@ def test_a_quiet_audit_says_nothing_beside_the_document(run: Run, bad_database: 
     assert run("audit", bad_database, "-q").err == ""
 
 
+@pytest.mark.parametrize("command", ["snapshot", "baseline"])
+def test_what_is_written_for_later_warns_like_an_audit(
+    command: str, run: Run, bad_database: str, tmp_path: Path
+) -> None:
+    said = run(command, bad_database, "--models", "nowhere:Base", "--output", tmp_path / "out.json").err
+    assert "postgres is a superuser" in said
+    assert "there is no module nowhere" in said
+    assert run(command, bad_database, "-q", "--models", "nowhere:Base", "--output", tmp_path / "out.json").err == ""
+
+
 def test_an_audit_of_a_snapshot_finds_the_same_without_a_server(run: Run, bad_database: str, tmp_path: Path) -> None:
     file = tmp_path / "facts.json"
-    assert run("snapshot", bad_database, "--output", file) == Ran(0, "", "")
+    assert run("snapshot", bad_database, "--quiet", "--output", file) == Ran(0, "", "")
+    assert "running" not in json.loads(file.read_text()), "which rules run is no fact"
     live, offline = (run("audit", source, "--format", "json") for source in (bad_database, file))
     assert live.code == offline.code == 1
     for part in ("findings", "not_checked", "score"):
@@ -230,7 +241,7 @@ def test_a_baseline_tells_new_findings_from_known_and_fixed_ones(
     file = tmp_path / "known.json"
     with psycopg.connect(embedded_database, autocommit=True) as connection:
         connection.execute("CREATE TABLE one (a int); CREATE TABLE two (a int); CREATE SCHEMA other")
-        assert run("baseline", embedded_database, "--output", file) == Ran(0, "", "")
+        assert run("baseline", embedded_database, "-q", "--output", file) == Ran(0, "", "")
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         audit = ("audit", embedded_database, "--select", "INT22", "--fail-on", "low", "--format", "json")
         ran = run(*audit, "--baseline", file)

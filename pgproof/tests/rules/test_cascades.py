@@ -129,7 +129,8 @@ def by_orm(bench: Bench, subject: Subject, *, loaded: bool) -> Deletion:
             statements.append(len(parameters) if many else 1)
 
     with Session(bench.engine) as session:
-        parent = session.get_one(subject.parent, 1)
+        parent = session.get(subject.parent, 1)
+        assert parent is not None
         assert not loaded or len(parent.children) == CHILDREN
         event.listen(bench.engine, "before_cursor_execute", count)
         try:

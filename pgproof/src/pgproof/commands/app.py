@@ -23,6 +23,7 @@ from pgproof.commands.parameters import (
     NewFile,
     Output,
     Processes,
+    Quiet,
     Require,
     RulesFormat,
     Schemas,
@@ -31,7 +32,7 @@ from pgproof.commands.parameters import (
     Timeout,
     Workload,
 )
-from pgproof.commands.running import described, errors_console, here, options_of, say, versions
+from pgproof.commands.running import described, errors_console, here, options_of, say, versions, warn
 
 _EXIT_CODES = """
 Exit codes: 0 clean; 1 findings at or above --fail-on, drift, or a counter-example that shows nothing; 2 wrong usage;
@@ -94,7 +95,7 @@ def audit(
         typer.Option("--show-keys", help="Allow keys of rows in evidence. No rule needs any yet: all is counts."),
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Every finding in full, and every object.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no warnings.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Say what is wrong with a database: ranked, with evidence and a score. It reads and never writes.
 
@@ -114,8 +115,7 @@ def audit(
     looking = audit_options(options, date.today())
     refuse_unwritable(output)
     gathered = gather_from(source_of(source), rules_of(looking), options, errors_console(quiet), keep_partial=True)
-    for warning in () if quiet else gathered.warnings:
-        say(warning)
+    warn(gathered.warnings, quiet)
     examined = examine(gathered.facts, all_rules(), looking)
     made = document(
         examined,
@@ -145,6 +145,7 @@ def snapshot(
     data: DataOption = None,
     question_timeout: Timeout = None,
     config: Config = None,
+    quiet: Quiet = False,
 ) -> None:
     """Write what is known about a database to a file; an audit of the file finds the same, without a server."""
     from pgproof.commands.facts import gather_from, source_of
@@ -155,7 +156,8 @@ def snapshot(
     options = options_of(context)
     refuse_unwritable(output)
     everything = options.model_copy(update={"schema_names": ()})
-    gathered = gather_from(source_of(source), all_rules(), everything, errors_console())
+    gathered = gather_from(source_of(source), all_rules(), everything, errors_console(quiet))
+    warn(gathered.warnings, quiet)
     write(to_json(gathered.facts).decode() + "\n", output)
 
 
@@ -173,6 +175,7 @@ def baseline(
     question_timeout: Timeout = None,
     schema: Schemas = None,
     config: Config = None,
+    quiet: Quiet = False,
 ) -> None:
     """Write down the findings of today, so that `audit --baseline` tells new ones from known and fixed ones."""
     from pgproof.audit import examine
@@ -186,7 +189,8 @@ def baseline(
     # The baseline that the configuration names is what is being made: it need not be there yet.
     looking = audit_options(options.model_copy(update={"baseline": None}), date.today())
     refuse_unwritable(output)
-    gathered = gather_from(source_of(source), rules_of(looking), options, errors_console())
+    gathered = gather_from(source_of(source), rules_of(looking), options, errors_console(quiet))
+    warn(gathered.warnings, quiet)
     write(to_baseline(examine(gathered.facts, all_rules(), looking)), output)
 
 
@@ -244,7 +248,7 @@ def report(
         Path | None, typer.Option(help="Findings known from before; see pgproof baseline.", metavar="FILE")
     ] = None,
     config: Config = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no warnings.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write the reports people hand on: analysis.md, summary.txt, checklist.md, findings.json and more."""
     from pgproof.audit import examine
@@ -259,8 +263,7 @@ def report(
     looking = audit_options(options, date.today())
     refuse_unusable(output)
     gathered = gather_from(source_of(source), rules_of(looking), options, errors_console(quiet))
-    for warning in () if quiet else gathered.warnings:
-        say(warning)
+    warn(gathered.warnings, quiet)
     examined = examine(gathered.facts, all_rules(), looking)
     made = document(examined, options=described(options), timing={"facts": gathered.seconds}, versions=versions())
     for file in write_report(material(examined, made, processes=options.processes), output):

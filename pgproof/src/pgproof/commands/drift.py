@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.project.child import Project
 from pgproof.facts.source import ServerSource
 from pgproof.proof.drift import Different, Drift, drift
@@ -46,9 +47,11 @@ def drift_as_text(found: Drift) -> str:
     ]
     schemas = ", ".join(found.schemas)
     if not found.count:
-        return "\n".join((*lines, f"No drift: the {found.tables} tables of the models are as they say ({schemas})."))
-    objects = "1 object differs" if found.count == 1 else f"{found.count} objects differ"
-    return "\n".join((*lines, f"Drift: {objects} from the {found.tables} tables of the models ({schemas})."))
+        return "\n".join(
+            (*lines, f"No drift: the {amount(found.tables, 'table')} of the models are as they say ({schemas}).")
+        )
+    objects = amount(found.count, "object differs", "objects differ")
+    return "\n".join((*lines, f"Drift: {objects} from the {amount(found.tables, 'table')} of the models ({schemas})."))
 
 
 def _section(title: str, entries: Iterable[str]) -> Iterator[str]:

@@ -76,6 +76,7 @@ Ignore = Annotated[
     list[str] | None,
     typer.Option(help="Families, codes or slugs to leave out, separated by commas; can be repeated.", metavar="CODES"),
 ]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no warnings.")]
 NewFile = Annotated[Path, typer.Option(help="The file to write; its owner alone can read it.", metavar="FILE")]
 Output = Annotated[
     Path | None,

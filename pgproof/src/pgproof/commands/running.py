@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 def say(text: str) -> None:
     """Write a line to standard error, where people look and programs do not."""
     sys.stderr.write(f"pgproof: {printable(text)}\n")
+
+
+def warn(warnings: Iterable[str], quiet: bool) -> None:
+    """Say what a person should know before the result is used; nothing where nobody wants it."""
+    for warning in () if quiet else warnings:
+        say(warning)
 
 
 def errors_console(quiet: bool = False) -> Console:

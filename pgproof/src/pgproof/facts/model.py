@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Annotated
+
+from pydantic import Field
 
 from pgproof.facts.catalog import Catalog, Table
 from pgproof.facts.engine import Engine
@@ -28,6 +31,8 @@ class Facts:
         engine: what the application connects with.
         migrations: what the Alembic scripts do.
         recording: what the application was seen to send.
+        running: codes of the rules that examine them, None for all: what a rule leaves to another, it says itself where
+            the other does not run. No fact of the database, so no part of a snapshot.
     """
 
     version: int
@@ -41,6 +46,11 @@ class Facts:
     engine: Engine | None = None
     migrations: Migrations | None = None
     recording: Recording | None = None
+    running: Annotated[frozenset[str] | None, Field(exclude=True)] = None
+
+    def runs(self, rule: str) -> bool:
+        """Whether a rule examines these facts, so that others may leave to it what it says."""
+        return self.running is None or rule in self.running
 
     def answer(self, question: Question) -> Answer | None:
         """Return what came back for a question; None if it was not asked."""

@@ -185,6 +185,11 @@ class Counts:
     groups: int | None = None
     surplus_rows: int | None = None
 
+    @property
+    def certainty(self) -> Literal["exact", "sample"]:
+        """How sure they are, in the words of a finding's confidence."""
+        return "exact" if self.exact else "sample"
+
 
 @dataclass(frozen=True)
 class PlanNode:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pgproof.errors import PgproofError
+from pgproof.facts.amounts import amount
 from pgproof.facts.recording import CallSite, Loader, Recording
 from pgproof.facts.recording_summary import Execution, Summary
 from pgproof.facts.source_line import SourceLine
@@ -136,4 +137,4 @@ def _incomplete(name: str, executions: int, from_tests: int, *, ended: bool, mis
             f"all {from_tests} executions in {name} were sent by test code itself, which is left out: record tests "
             "that call the application, or the application"
         )
-    return f"{missed} executions could not be recorded in {name}: the others count" if missed else None
+    return f"{amount(missed, 'execution')} could not be recorded in {name}: the others count" if missed else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pgproof.facts.amounts import amount
 from pgproof.recorder.hook.pgproof_capture.shapes import shape
 from pgproof.recorder.hook.pgproof_capture.sites import Site, Sites
 
@@ -63,7 +64,7 @@ def statement_budget(most: int, root: Path) -> Iterator[list[Sent]]:
 
 
 def _message(most: int, sent: list[Sent]) -> str:
-    lines = [f"{len(sent)} statements were sent, and the budget is {most}:"]
+    lines = [f"{amount(len(sent), 'statement was', 'statements were')} sent, and the budget is {most}:"]
     for each, times in Counter(sent).most_common():
         text = each.text if len(each.text) <= _LONGEST else f"{each.text[: _LONGEST - 1]}…"
         site = f"{each.site.file}:{each.site.line} in {each.site.function}" if each.site is not None else "no line"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from pgproof.facts.amounts import amount
 from pgproof.report.document import Document, FindingDocument
 from pgproof.report.text import printable, printable_lines
 from pgproof.report.tty import object_label
@@ -19,9 +20,9 @@ def to_markdown(document: Document) -> str:
     """
     database = document.database
     lines = [
-        f"# {escaped(database.name)}: {len(document.findings)} findings",
+        f"# {escaped(database.name)}: {amount(len(document.findings), 'finding')}",
         "",
-        f"PostgreSQL {escaped(database.server_version)}, {database.tables} tables, read at "
+        f"PostgreSQL {escaped(database.server_version)}, {amount(database.tables, 'table')}, read at "
         f"{document.inputs.taken_at:%Y-%m-%d %H:%M} UTC with pgproof {document.inputs.versions.get('pgproof', '')}.",
         "",
     ]

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from pgproof.facts.amounts import amount
 from pgproof.report.document import Document, FindingDocument, NotCheckedDocument
 from pgproof.report.text import printable, printable_lines
 from pgproof.rules.finding import SEVERITIES, ObjectRef
@@ -62,7 +63,10 @@ def _heading(document: Document) -> _Lines:
     database = document.database
     yield Text(f"{printable(database.name)}: {_counted(document.findings) or 'no findings'}", style="bold"), 0
     size = "" if database.size_bytes is None else f", {_bytes(database.size_bytes)}"
-    yield Text(f"PostgreSQL {printable(database.server_version)}, {database.tables} tables{size}", style="dim"), 0
+    yield (
+        Text(f"PostgreSQL {printable(database.server_version)}, {amount(database.tables, 'table')}{size}", style="dim"),
+        0,
+    )
     if document.partial:
         yield Text("Interrupted: questions to the data were left unanswered, so this is a part.", style="red"), 0
     known = sum(finding.baseline == "known" for finding in document.findings)
@@ -182,6 +186,8 @@ def _names(findings: Iterable[FindingDocument]) -> str:
 
 def object_label(subject: ObjectRef) -> str:
     """Return how a person would call an object: schema, table or name, and columns."""
+    if subject.label is not None:
+        return subject.label
     name = subject.name if subject.schema is None else f"{subject.schema}.{subject.name}"
     if not subject.columns or subject.kind in ("index", "constraint"):
         return name

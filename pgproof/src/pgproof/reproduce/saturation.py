@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 
 from pgproof.errors import PgproofError
+from pgproof.facts.amounts import amount
 from pgproof.rules.counter_examples import FullPool, RefusedClients, Saturation
 from pgproof.server import running_server
 
@@ -100,8 +101,8 @@ def _refused_clients(example: RefusedClients) -> Saturated:
     )
     if min(needed, granted + 1) > MOST_CONNECTIONS:
         raise PgproofError(
-            f"It would take {granted + 1} connections to be refused, and pgproof opens {MOST_CONNECTIONS} at most on"
-            " this machine: the numbers of the finding are all there is to show"
+            f"It would take {amount(granted + 1, 'connection')} to be refused, and pgproof opens {MOST_CONNECTIONS} at"
+            " most on this machine: the numbers of the finding are all there is to show"
         )
     settings = {
         "fsync": "off",

@@ -29,6 +29,8 @@ class ObjectRef:
         name: its own name; of a column set, its table's.
         table: its table; None for what belongs to none.
         columns: of the table, those that matter.
+        label: how to call what has no name that a person would know, such as a statement; its name stays the same when
+            this does not.
     """
 
     kind: str
@@ -36,6 +38,7 @@ class ObjectRef:
     name: str
     table: str | None = None
     columns: tuple[str, ...] = ()
+    label: str | None = field(default=None, compare=False)
 
 
 def table_ref(table: Table, *columns: str) -> ObjectRef:

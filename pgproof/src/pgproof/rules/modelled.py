@@ -9,7 +9,7 @@ from pgproof.facts.catalog import Column, QualifiedName, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.models import ColumnName, MappedClass, ModelColumn, ModelTable, TableName
 from pgproof.rules.finding import Evidence
-from pgproof.rules.security._search_path import schemas
+from pgproof.rules.search_path import schemas
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,22 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Value:
+    """What a bar is drawn for.
+
+    Attributes:
+        text: the amount as people read it.
+        amount: in the chart's unit.
+        kind: of the bar, for its colour.
+    """
+
+    label: str
+    text: str
+    amount: float
+    kind: str = ""
+
+
+@dataclass(frozen=True)
 class Chart:
     """Bars with a title, and what the axis measures."""
 
@@ -46,36 +62,34 @@ def charts(material: Material) -> tuple[Chart, ...]:
         Chart(
             "Score by category",
             "points of 100",
-            tuple(_bars([(name, f"{value:.0f}", value) for name, value in scores], 100)),
+            _bars([Value(name, f"{value:.0f}", value) for name, value in scores], 100),
         ),
         Chart(
             "Findings by severity",
             "findings",
-            tuple(_bars([(name, str(counts[name]), counts[name], name) for name in SEVERITIES if counts[name]])),
+            _bars([Value(name, str(counts[name]), counts[name], name) for name in SEVERITIES if counts[name]]),
         ),
         Chart(
             "Largest tables",
             "size with indexes",
-            tuple(
-                _bars(
-                    [
-                        (
-                            each.name if len(schemas) == 1 else f"{each.schema}.{each.name}",
-                            bytes_text(each.bytes),
-                            each.bytes or 0,
-                        )
-                        for each in largest
-                    ]
-                )
+            _bars(
+                [
+                    Value(
+                        each.name if len(schemas) == 1 else f"{each.schema}.{each.name}",
+                        bytes_text(each.bytes),
+                        each.bytes or 0,
+                    )
+                    for each in largest
+                ]
             ),
         ),
     )
     return tuple(chart for chart in found if chart.bars)
 
 
-def _bars(rows: Sequence[tuple[str, str, float] | tuple[str, str, float, str]], most: float | None = None) -> list[Bar]:
-    longest = most or max((row[2] for row in rows), default=0)
-    return [
-        Bar(row[0], row[1], round(LENGTH * row[2] / longest, 1) if longest else 0, row[3] if len(row) == 4 else "")
-        for row in rows
-    ]
+def _bars(values: Sequence[Value], most: float | None = None) -> tuple[Bar, ...]:
+    longest = most or max((each.amount for each in values), default=0)
+    return tuple(
+        Bar(each.label, each.text, round(LENGTH * each.amount / longest, 1) if longest else 0, each.kind)
+        for each in values
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from pgproof.facts.amounts import amount
 from pgproof.report.document import Document
 from pgproof.report.dossier.material import Material
 from pgproof.rules.finding import SEVERITIES
@@ -80,7 +81,7 @@ def risks(material: Material) -> Iterator[tuple[str, str]]:
         )
     if blocking:
         yield (
-            f"Waiting requests: {', '.join(blocking)} take ACCESS EXCLUSIVE for a moment",
+            f"Waiting requests: {', '.join(blocking)} take ACCESS EXCLUSIVE; for how long here was not measured",
             "run each with a lock_timeout of 50 ms and retry, so that nobody queues behind it",
         )
     if final:
@@ -88,9 +89,9 @@ def risks(material: Material) -> Iterator[tuple[str, str]]:
             f"No way back: {', '.join(final)} cannot be undone",
             "take a backup that was restored once, right before",
         )
-    if surplus_rows(material.document):
+    if surplus := surplus_rows(material.document):
         yield (
-            f"Rows in the way: {surplus_rows(material.document):,} surplus rows break rules that are to be made",
+            f"Rows in the way: {amount(surplus, 'surplus row breaks', 'surplus rows break')} rules that are to be made",
             "their remedies move them to the schema quarantine, from where they come back",
         )
     yield (

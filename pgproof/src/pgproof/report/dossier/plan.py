@@ -15,6 +15,13 @@ PHASES = (
 _DATA_QUALITY = ("integrity", "types", "security")
 _PERFORMANCE = ("indexes", "workload", "configuration")
 BY_HAND = "by hand"
+EFFORT_NOTE = (
+    "Effort is what the remedy does and the locks it takes; how long it takes here was not measured. Try it on a"
+    " restored backup."
+)
+STATUS_NOTE = (
+    "Open means found by this audit; whether a migration is on its way, or a remedy was proven, it did not look."
+)
 
 
 @dataclass(frozen=True)

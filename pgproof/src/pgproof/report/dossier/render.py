@@ -15,7 +15,7 @@ from markupsafe import Markup
 from pgproof.facts.server_state import Setting
 from pgproof.report.document import FindingDocument
 from pgproof.report.dossier.material import Material, TableBrief
-from pgproof.report.dossier.plan import effort, phases
+from pgproof.report.dossier.plan import EFFORT_NOTE, STATUS_NOTE, effort, phases
 from pgproof.report.dossier.sections import findings_of
 from pgproof.report.markdown import escaped
 from pgproof.report.text import printable, printable_lines
@@ -65,6 +65,8 @@ def render(template: str, material: Material, **more: Any) -> str:
         phases=phases(material.document),
         findings=lambda section: findings_of(material.document, section),
         effort=effort,
+        effort_note=EFFORT_NOTE,
+        status_note=STATUS_NOTE,
         **more,
     )
     if template.endswith((".md.j2", ".txt.j2")):
@@ -140,10 +142,10 @@ def _subjects(finding: FindingDocument) -> str:
 
 
 def _subject(subject: ObjectRef) -> str:
-    """An index or a constraint with its table, since its own name need not tell; a statement by its query id."""
+    """An index or a constraint with its table, since its own name need not tell; a statement as such."""
     if subject.kind in ("index", "constraint") and subject.table:
         return f"{subject.name} of {subject.schema}.{subject.table}"
-    return f"statement {subject.name}" if subject.kind == "statement" else object_label(subject)
+    return f"statement {object_label(subject)}" if subject.kind == "statement" else object_label(subject)
 
 
 def _severities(table: TableBrief) -> str:

@@ -54,7 +54,7 @@ _PROCEDURES = (
             Step("statements are bounded, so that none can hang behind the change", ("CFG03",)),
             Step("waiting for locks is bounded", ("CFG04",)),
             Step("no session sits idle in a transaction", ("CFG05", "OPS05")),
-            Step("a maintenance window is announced: the builds block nobody, but they take the disks"),
+            Step("a maintenance window is announced: concurrent builds let reads and writes in, and take the disks"),
             Step("the remedies in the order of the phases, each step with lock_timeout 50 ms and retries"),
             Step("the new configuration on one process first, then on a tenth, then on all"),
         ),

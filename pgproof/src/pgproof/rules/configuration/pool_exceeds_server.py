@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.engine import Engine, Pooler
 from pgproof.facts.model import Facts
 from pgproof.rules.configuration._engine import RESERVED, Limit, engine_of, engine_ref, limit_of, made_with
@@ -63,7 +64,9 @@ def _exceeds(engine: Engine, limit: Limit, most: int, needed: int) -> Finding:
     processes = engine.processes or 1
     fits = limit.connections // processes
     fitting = (
-        f"Lower pool_size and max_overflow to {fits} together" if fits else f"Run at most {limit.connections} processes"
+        f"Lower pool_size and max_overflow to {fits} together"
+        if fits
+        else f"Run at most {amount(limit.connections, 'process', 'processes')}"
     )
     return METADATA.finding(
         objects=(engine_ref(engine),),

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.model import Facts
 from pgproof.rules.configuration._engine import engine_of, engine_ref, limit_of, made_with
 from pgproof.rules.counter_examples import FullPool
@@ -48,9 +49,13 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     if made != ("queue", SIZE, OVERFLOW, TIMEOUT, False, None):
         return
     limit = limit_of(facts, engine)
-    granted = f" The server grants {limit.connections} connections ({limit.why})." if limit else ""
+    granted = f" The server grants {amount(limit.connections, 'connection')} ({limit.why})." if limit else ""
     most = SIZE + OVERFLOW
-    in_all = f" {engine.processes} processes open {most * engine.processes} in all." if engine.processes else ""
+    in_all = (
+        f" {amount(engine.processes, 'process opens', 'processes open')} {most * engine.processes} in all."
+        if engine.processes
+        else ""
+    )
     yield METADATA.finding(
         objects=(engine_ref(engine),),
         message=f"{engine.name} has the library's own pool: {SIZE} connections, {OVERFLOW} of overflow, {TIMEOUT:.0f} s"

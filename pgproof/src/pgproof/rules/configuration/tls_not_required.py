@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.model import Facts
 from pgproof.rules import authentication
 from pgproof.rules.authentication import accepting, is_loopback, listens_beyond_loopback, rule_ref, value_of
@@ -70,7 +71,7 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     yield METADATA.finding(
         objects=tuple(rule_ref(rule) for rule in open_rules),
         severity=severity,
-        message=f"pg_hba.conf lets other machines in without TLS ({len(open_rules)} lines)",
+        message=f"pg_hba.conf lets other machines in without TLS ({amount(len(open_rules), 'line')})",
         consequence="A client that does not insist on TLS can be made to speak in plain text." + of_engine,
         evidence=(*seen, *shown),
         remedy=Remedy("Make these lines hostssl, reload, and let the clients connect with sslmode=verify-full."),

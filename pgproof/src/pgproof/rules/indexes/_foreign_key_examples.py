@@ -250,7 +250,7 @@ UNCOVERED = (
         "referenced rows are deleted",
         "medium",
         *(_sized(1_000), _counting(35), given.table("p", deleted=1)),
-        says=("1 rows of p were deleted",),
+        says=("1 row of p was deleted",),
     ),
     _judged(
         "referenced rows of a partition are deleted",

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from pgproof.facts.catalog import Catalog, Index, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.once import once
-from pgproof.rules.indexes._covering import redundancies
+from pgproof.rules.indexes._covering import Redundancy, redundancies
 from pgproof.rules.indexes._shared import indexed_tables, leading_columns, scans_unknown, stored
 from pgproof.rules.indexes._unprovable import indexes_kept_out
 from pgproof.rules.reading import counters
 
 WORTH_BYTES = 1024 * 1024
 """Below it the planner reads a table of the same size as fast without any index, so no scan says nothing yet."""
+
+
+_REPORTS = {"duplicate": "IDX02", "prefix": "IDX03", "implied": "IDX04"}
+"""Which rule reports which redundancy."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,11 @@ class Unused:
 def unused_indexes(facts: Facts) -> Iterator[Unused]:
     """Yield the indexes that were not scanned once, however long the counters have counted.
 
-    Left out: what enforces a rule or identifies rows, what is the last to serve a foreign key, what takes over from an
-    index that is reported as redundant, what is too small to be read, the indexes of a table nobody touches, and what
+    Left out: what enforces a rule or identifies rows, what is the last to serve a foreign key, what is reported as
+    redundant and what takes over from it, what is too small to be read, the indexes of a table nobody touches, and what
     statements would use if they named the value of its predicate, which another rule tells them.
     """
-    found = redundancies(facts.catalog)
+    found = _reported_redundancies(facts)
     redundant = {each.index.oid for each in found}
     needed = {each.by.oid for each in found}
     for table in indexed_tables(facts.catalog):
@@ -52,7 +56,7 @@ def unused_indexes(facts: Facts) -> Iterator[Unused]:
             unused = _unused(facts.catalog, table, index)
             if unused is None or _is_last_support(table, index, going):
                 continue
-            if index.partial and index.oid in indexes_kept_out(facts):
+            if index.partial and facts.runs("IDX11") and index.oid in indexes_kept_out(facts):
                 continue
             going.add(index.oid)
             yield unused
@@ -73,10 +77,14 @@ def _unused(catalog: Catalog, table: Table, index: Index) -> Unused | None:
 @once
 def reported_elsewhere(facts: Facts) -> frozenset[int]:
     """Return the oids of indexes that are reported as redundant or unused, of which no other rule speaks."""
-    oids = {each.index.oid for each in redundancies(facts.catalog)}
-    if scans_unknown(facts) is None:
+    oids = {each.index.oid for each in _reported_redundancies(facts)}
+    if facts.runs("IDX05") and scans_unknown(facts) is None:
         oids |= {each.index.oid for each in unused_indexes(facts)}
     return frozenset(oids)
+
+
+def _reported_redundancies(facts: Facts) -> tuple[Redundancy, ...]:
+    return tuple(each for each in redundancies(facts.catalog) if facts.runs(_REPORTS[each.kind]))
 
 
 def remaining_indexes(facts: Facts) -> Iterator[tuple[Table, Index]]:

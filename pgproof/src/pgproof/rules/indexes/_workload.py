@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from pgproof.advise.deparsed import columns_in, filter_columns, fixed_values
 from pgproof.advise.statements import OrderColumn, TableUse
 from pgproof.advise.workload import WorkloadStatement, read_workload
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Catalog, Index, QualifiedName, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import PlanNode, PlanOf
@@ -29,6 +30,7 @@ LISTED = 10
 _PARAMETER = re.compile(r"(?<![\w$])\$(\d+)")
 _GENERIC_PLAN = 160000  # server_version_num from which EXPLAIN has the option
 _LONGEST = 200
+_LABEL = 60
 
 
 class OfStatement(Protocol):
@@ -194,12 +196,12 @@ def explained(facts: Facts, statement: str, result: str) -> Evidence:
 def described(node: PlanNode) -> str:
     """Return what a node of a plan does, at what cost, in words."""
     what = f"on {node.relation}" if node.relation is not None else f"by {', '.join(node.sort_key)}"
-    return f"{node.node_type} {what}, cost {node.cost:,.0f}, {node.rows:,.0f} rows expected"
+    return f"{node.node_type} {what}, cost {node.cost:,.0f}, {amount(node.rows, 'row')} expected"
 
 
 def statement_ref(statement: Statement) -> ObjectRef:
     """Return the reference to a statement, by its number in pg_stat_statements."""
-    return ObjectRef("statement", None, str(statement.query_id))
+    return ObjectRef("statement", None, str(statement.query_id), label=first_words(statement.query))
 
 
 def most_time_first(seen: Iterable[Seen]) -> tuple[Seen, ...]:
@@ -218,7 +220,7 @@ def time_taken(seen: Iterable[OfStatement]) -> str:
     calls = sum(one.statement.calls for one in statements)
     seconds = sum(one.statement.total_ms for one in statements) / 1000
     share = sum(one.share for one in statements)
-    return f"{calls:,} calls took {seconds:,.1f} s, {share:.1%} of the time of all recorded statements"
+    return f"{amount(calls, 'call')} took {seconds:,.1f} s, {share:.1%} of the time of all recorded statements"
 
 
 def by_share(severity: Severity, seen: Iterable[OfStatement]) -> Severity:
@@ -231,5 +233,14 @@ def by_share(severity: Severity, seen: Iterable[OfStatement]) -> Severity:
 
 def shortened(statement: str) -> str:
     """Return a statement on one line, cut where it is long."""
+    return _cut(statement, _LONGEST)
+
+
+def first_words(statement: str) -> str:
+    """Return what a statement is called in a list: its beginning."""
+    return _cut(statement, _LABEL)
+
+
+def _cut(statement: str, most: int) -> str:
     line = " ".join(statement.split())
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+    return line if len(line) <= most else f"{line[: most - 1]}…"

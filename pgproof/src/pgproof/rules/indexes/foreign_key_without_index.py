@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import QUARANTINE_SCHEMA, Catalog, Constraint, Index, Table
 from pgproof.facts.model import Facts
 from pgproof.remedy.indexes import CreateIndex
@@ -202,8 +203,10 @@ def _deletions(facts: Facts, parents: list[Table]) -> str:
     if since is None:
         return ""
     return "".join(
-        f" {_counted(facts.catalog, parent)[0]} rows of {parent.name} were deleted since {since:%Y-%m-%d}."
+        f" {amount(deleted, 'row')} of {parent.name} {'was' if deleted == 1 else 'were'} deleted since"
+        f" {since:%Y-%m-%d}."
         for parent in dict.fromkeys(parents)
+        for deleted, _ in [_counted(facts.catalog, parent)]
     )
 
 

@@ -28,6 +28,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Catalog, Index, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.server_state import Statement
@@ -126,7 +127,7 @@ def _finding(table: Table, indexes: list[tuple[Index, set[str]]]) -> Finding:
         message=f"{', '.join(index.name for index, _ in indexes)} of {table.qualified_name} "
         f"{'index' if len(indexes) > 1 else 'indexes'} what most of its updates set: {', '.join(columns)}",
         consequence=f"{counted.updated - counted.hot_updated} of {counted.updated} updates wrote each of the "
-        f"{len(table.indexes)} indexes of the table.",
+        f"{amount(len(table.indexes), 'index', 'indexes')} of the table.",
         severity=raised(METADATA.severity) if counted.updated >= MANY_ROWS else None,
         confidence="sample",
         evidence=(

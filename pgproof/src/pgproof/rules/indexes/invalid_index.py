@@ -28,6 +28,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Catalog, Index, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Duplicates, Question
@@ -104,7 +105,9 @@ def _surplus(facts: Facts, table: Table, index: Index) -> tuple[int | None, tupl
     """Return how many rows break the rule of a unique index, None if not known exactly, and what was counted."""
     surplus, evidence = None, []
     for answer, counts in answered(facts, _duplicates(table, index)):
-        evidence.append(counted(answer, f"{counts.surplus_rows} rows would have to go for the rule to hold"))
+        evidence.append(
+            counted(answer, f"{amount(counts.surplus_rows or 0, 'row')} would have to go for the rule to hold")
+        )
         surplus = counts.surplus_rows if counts.exact else None
     return surplus, tuple(evidence)
 
@@ -116,11 +119,15 @@ def _remedy(table: Table, index: Index, surplus: int | None) -> Remedy:
             return Remedy(f"{left}, once no session locks its table.")
         return Remedy(f"{left}.", (DropInvalidIndex(table.schema, index.name, index.definition),))
     if index.unique and surplus != 0:
-        rows = "rows that break its rule" if surplus is None else f"{surplus} surplus rows"
+        rows = "rows that break its rule" if surplus is None else amount(surplus, "surplus row")
         return Remedy(f"Move the {rows} away, then REINDEX INDEX CONCURRENTLY {index.name}.")
     if index.exclusion:
         return Remedy(f"REINDEX INDEX {index.name}; an exclusion constraint's cannot be rebuilt concurrently.")
     return Remedy(f"REINDEX INDEX CONCURRENTLY {index.name}.", (RebuildInvalidIndex(table.schema, index.name),))
+
+
+def _moving_first(surplus: int | None) -> str:
+    return f"Move the {amount(surplus, 'surplus row')} away. " if surplus else ""
 
 
 def _of_parts(facts: Facts, table: Table, index: Index) -> Finding:
@@ -133,7 +140,7 @@ def _of_parts(facts: Facts, table: Table, index: Index) -> Finding:
         severity="high" if index.unique else None,
         evidence=(_catalog_evidence(table, index), *counts),
         remedy=Remedy(
-            f"{f'Move the {surplus} surplus rows away. ' if surplus else ''}Build the index concurrently on each "
+            f"{_moving_first(surplus)}Build the index concurrently on each "
             f"partition that lacks it, then ALTER INDEX {index.name} ATTACH PARTITION each."
         ),
     )
@@ -191,7 +198,7 @@ BAD = (
         """,
         objects=("i",),
         severity="high",
-        says=("Move the 1 surplus rows away",),
+        says=("Move the 1 surplus row away",),
     ),
     *(
         Example(
@@ -293,7 +300,7 @@ BAD = (
         """,
         objects=("i",),
         severity="high",
-        says=("Move the 1 surplus rows away. Build",),
+        says=("Move the 1 surplus row away. Build",),
     ),
     Example(
         "a size that could not be read",

@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Catalog, Index, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.table_statistics import ColumnStatistics
@@ -83,7 +84,7 @@ def _finding(catalog: Catalog, table: Table, index: Index, column: str, statisti
     return METADATA.finding(
         objects=(index_ref(table, index),),
         message=f"index {index.name} of {table.qualified_name} finds no fewer than {min(frequencies):.0%} of the rows",
-        consequence=f"{column} has {len(frequencies)} values, the rarest in about "
+        consequence=f"{column} has {amount(len(frequencies), 'value')}, the rarest in about "
         f"{min(frequencies) * rows_of(catalog, table):.0f} rows, so reading the whole table is cheaper.{takes(index)}",
         confidence="sample",
         evidence=(

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Index
 from pgproof.facts.model import Facts
 from pgproof.rules import given
@@ -65,7 +66,7 @@ def _for_reads(index: Index, by: Index) -> str:
     """Return what reads need in its place: nothing where they can begin with the stricter rule's columns."""
     if set(index.keys[: len(by.keys)]) == set(by.keys) and not index.include:
         return ""
-    scans = "" if index.scans is None else f" (it was scanned {index.scans} times)"
+    scans = "" if index.scans is None else f" (it was scanned {amount(index.scans, 'time')})"
     return f", with a plain index in its place if reads use it{scans}"
 
 

@@ -33,6 +33,7 @@ from functools import partial
 
 from pgproof.advise.statements import Search, TableUse
 from pgproof.advise.workload import WorkloadStatement
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Catalog, Index, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import PlanOf, Question
@@ -142,7 +143,7 @@ def _finding(facts: Facts, searches: tuple[_Searched, ...], names: Names) -> Fin
         objects=(table_ref(table, search.column),),
         related=tuple(statement_ref(each.statement.statement) for each in searches),
         message=f"{many} {searched} of {table.qualified_name} by {operators}, which no index serves",
-        consequence=f"{time_taken(searches)}; each call tests about {rows_of(facts.catalog, table):,} rows.",
+        consequence=f"{time_taken(searches)}; each call tests about {amount(rows_of(facts.catalog, table), 'row')}.",
         severity=by_share(METADATA.severity, searches),
         confidence="plan",
         evidence=(explained(facts, searches[0].planned, f"Seq Scan on {table.qualified_name}"),),

@@ -31,6 +31,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
 from pgproof.rules import given
@@ -92,7 +93,7 @@ def _finding(facts: Facts, found: tuple[KeptOut, ...], scans: int) -> Finding:
         message=f"index {index.name} of {table.qualified_name} holds the rows with {fixed} alone, and cannot serve "
         f"{_many(len(found))} {columns} to a parameter",
         consequence=f"Planned for any value a call costs {generic.cost:,.0f}, with the value written out "
-        f"{written.cost:,.0f}. {time_taken(found)}; the index was scanned {scans:,} times.",
+        f"{written.cost:,.0f}. {time_taken(found)}; the index was scanned {amount(scans, 'time')}.",
         severity=by_share(METADATA.severity, found),
         confidence="plan",
         evidence=(

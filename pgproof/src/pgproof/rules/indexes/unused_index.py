@@ -30,6 +30,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
 from pgproof.remedy.names import literal, quoted
@@ -75,8 +76,8 @@ def _finding(facts: Facts, unused: Unused) -> Finding:
     return METADATA.finding(
         objects=(index_ref(table, index),),
         message=f"index {index.name} of {table.qualified_name} has not been used since the statistics began, {since}",
-        consequence=f"It takes {size(unused.bytes)}, and {unused.written} rows were inserted or updated meanwhile. If "
-        "it was built later, which the catalog does not say, it had less time to be used.",
+        consequence=f"It takes {size(unused.bytes)}, and {amount(unused.written, 'row was', 'rows were')} inserted or"
+        " updated meanwhile. If it was built later, which the catalog does not say, it had less time to be used.",
         severity=raised(METADATA.severity) if unused.bytes >= LARGE_BYTES and not standbys else None,
         evidence=(
             Evidence(
@@ -106,7 +107,7 @@ BAD = (
         given=_OLD,
         objects=("i",),
         severity="low",
-        says=("not been used since the statistics began, 2020-01-01", "and 60000 rows were inserted", "to be used. i"),
+        says=("not been used since the statistics began, 2020-01-01", "and 60,000 rows were inserted", "to be used. i"),
     ),
     Example(
         "counters that were never reset count since the server's own began",
@@ -187,7 +188,7 @@ BAD = (
         """,
         given=_OLD,
         objects=("i",),
-        says=("and 60000 rows were inserted", "cannot be done concurrently"),
+        says=("and 60,000 rows were inserted", "cannot be done concurrently"),
     ),
     Example(
         "a large one",

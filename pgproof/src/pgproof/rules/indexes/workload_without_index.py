@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterator
 
 from pgproof.advise.candidates import Candidate, candidates
 from pgproof.advise.workload import WorkloadStatement
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Catalog, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
@@ -84,7 +85,7 @@ def _of_table(facts: Facts, found: list[Lacking], names: Names) -> Iterator[Find
     table = found[0].wanted.table
     weights = ((each.shape, each.statement.statement.total_ms) for each in found)
     for candidate in candidates(weights, _more_distinct_first(facts.catalog, table)):
-        if not _is_a_plain_reference(table, candidate):
+        if not (facts.runs("IDX01") and _is_a_plain_reference(table, candidate)):
             served = most_time_first(each for each in found if each.shape in candidate.serves)
             yield _finding(facts, table, candidate, served, names)
 
@@ -105,7 +106,7 @@ def _finding(facts: Facts, table: Table, candidate: Candidate, served: tuple[Lac
         objects=(table_ref(table, *columns),),
         related=tuple(statement_ref(each.statement.statement) for each in served),
         message=f"{_doing(served)} {table.qualified_name} for want of an index on ({', '.join(columns)})",
-        consequence=f"{time_taken(served)}; each call looks at about {rows_of(facts.catalog, table):,} rows.",
+        consequence=f"{time_taken(served)}; each call looks at about {amount(rows_of(facts.catalog, table), 'row')}.",
         severity=by_share(METADATA.severity, served),
         confidence="plan",
         evidence=tuple(explained(facts, each.wanted.planned, described(each.found)) for each in served[:SHOWN]),

@@ -27,6 +27,14 @@ def pairs(rows: int, values: int) -> str:
 REFERENCES = "id serial PRIMARY KEY, a_id int NOT NULL REFERENCES a, b_id int NOT NULL REFERENCES b"
 APPLICATION = f"{REFERENCES}, active boolean NOT NULL DEFAULT true, letter text, applied_at date DEFAULT now()"
 LINE = f"{REFERENCES}, quantity int NOT NULL DEFAULT 1"
+DECLARED = """
+class Joined(Base):
+    __tablename__ = "joined"
+    __table_args__ = (UniqueConstraint("b_id", "a_id"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    a_id: Mapped[int]
+    b_id: Mapped[int]
+"""
 PARTLY = "SELECT n % {0}, n % 7 FROM generate_series(0, {1}) AS n"
 
 JOINED_AGAIN = (
@@ -63,6 +71,13 @@ JOINED_AGAIN = (
             "10 of 100 rows are surplus: 10 pairs are there",
             "each of 10 pairs stays. Unless you decide otherwise the oldest stays, by (id): move",
         ),
+    ),
+    Example(
+        "a link without rows whose pair the models declare unique, which makes it sure",
+        sql=joining(REFERENCES),
+        models=DECLARED,
+        objects=("joined", "a_id", "b_id"),
+        severity="high",
     ),
     Example(
         "a link with few rows, most of them surplus",

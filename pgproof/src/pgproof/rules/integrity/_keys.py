@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Catalog, Column, Constraint, Index, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Answer, Counts, Duplicates, Question, RowsWhere
@@ -140,9 +141,10 @@ def not_told(facts: Facts, table: Table, question: Question, *others: Question, 
     return NotChecked("a count of the whole table (--data exact)", (table_ref(table, *columns),))
 
 
-def at_least(counts: Counts, number: int) -> str:
+def at_least(counts: Counts, number: int, noun: str | None = None) -> str:
     """Return a number that was counted, in words that say so where only a part of the rows was."""
-    return f"{number:,}" if counts.exact else f"at least {number:,}"
+    said = f"{number:,}" if noun is None else amount(number, noun)
+    return said if counts.exact else f"at least {said}"
 
 
 def sentence(text: str) -> str:
@@ -152,9 +154,7 @@ def sentence(text: str) -> str:
 
 def certainty(counts: Counts | None) -> Confidence:
     """Return how a finding is known whose rows were counted, or were not."""
-    if counts is None:
-        return "catalog"
-    return "exact" if counts.exact else "sample"
+    return "catalog" if counts is None else counts.certainty
 
 
 def known_from(found: tuple[Answer, Counts] | None) -> Confidence:
@@ -175,7 +175,7 @@ def repeats(answer: Answer, counts: Counts) -> str:
         return f"no two of {counts.rows_examined:,} rows have the same ({listed})"
     return (
         f"{at_least(counts, counts.rows)} of {counts.rows_examined:,} rows share their ({listed}) with another, in"
-        f" {at_least(counts, groups(counts))} groups: {at_least(counts, surplus(counts))} surplus rows"
+        f" {at_least(counts, groups(counts), 'group')}: {at_least(counts, surplus(counts), 'surplus row')}"
     )
 
 

@@ -70,8 +70,8 @@ def differing_in_case(metadata: Metadata, facts: Facts, table: Table, column: Co
         severity="high" if surplus(counts) else "medium",
         confidence=certainty(counts),
         evidence=(
-            counted(answer, f"{at_least(counts, surplus(counts))} surplus rows in lower case"),
-            counted(capitals[0], f"{at_least(with_any, with_any.rows)} rows with capitals"),
+            counted(answer, f"{at_least(counts, surplus(counts), 'surplus row')} in lower case"),
+            counted(capitals[0], f"{at_least(with_any, with_any.rows, 'row')} with capitals"),
         ),
         remedy=remedy,
         counter_example=EqualRows(table.qualified_name, (column.name,), differ_in_case=(column.name,)),

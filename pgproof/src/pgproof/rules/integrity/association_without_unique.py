@@ -61,6 +61,7 @@ from pgproof.rules.integrity._keys import (
     told,
 )
 from pgproof.rules.integrity._moves import moving_first, surplus_moved, which_stays
+from pgproof.rules.integrity._promises import as_declared
 from pgproof.rules.reading import locked
 from pgproof.rules.rule import Metadata
 
@@ -89,11 +90,11 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
         if found is None:
             yield not_told(facts, association.table, *association.repeats, columns=association.columns)
             if _is_plain_link(association):
-                yield _uncounted(facts, association)
+                yield as_declared(facts, association.table, _uncounted(facts, association))
             continue
         severity = _severity(facts, association, found[1])
         if severity is not None:
-            yield _counted(facts, association, *found, severity)
+            yield as_declared(facts, association.table, _counted(facts, association, *found, severity))
 
 
 def _is_plain_link(association: Association) -> bool:
@@ -151,7 +152,8 @@ def _consequence(facts: Facts, association: Association, counts: Counts) -> str:
     if surplus(counts):
         return sentence(
             f"{at_least(counts, surplus(counts))} of {counts.rows_examined:,} rows are surplus:"
-            f" {at_least(counts, groups(counts))} pairs are there more than once, and nothing stops the next."
+            f" {at_least(counts, groups(counts), 'pair')} {'is' if groups(counts) == 1 else 'are'} there more than"
+            " once, and nothing stops the next."
         )
     expected = expected_by_chance(facts, association, counts)
     chance = f", where chance would have repeated at least {expected:,}" if expected >= LEAST_EXPECTED else ""
@@ -167,7 +169,7 @@ def _remedy(facts: Facts, association: Association, counts: Counts) -> Remedy:
         return Remedy(f"Make ({listed}) unique.", keep_apart)
     moves = surplus_moved(facts.catalog, table, association.columns)
     return Remedy(
-        f"Decide which row of each of {at_least(counts, groups(counts))} pairs stays. {which_stays(moves)};"
+        f"Decide which row of each of {at_least(counts, groups(counts), 'pair')} stays. {which_stays(moves)};"
         f" then make ({listed}) unique.",
         moving_first(moves, keep_apart),
     )

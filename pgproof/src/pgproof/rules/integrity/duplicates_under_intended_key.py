@@ -163,8 +163,8 @@ def _of_an_identifier(intended: _Intended, answer: Answer, counts: Counts) -> Fi
         chance="",
         # Rows that nothing tells apart could not be brought back to where they were, so people decide.
         remedy=Remedy(
-            f"Decide which row of each of {at_least(counts, groups(counts))} groups stays, move the others aside, then"
-            f" make ({intended.text.name}) the primary key."
+            f"Decide which row of each of {at_least(counts, groups(counts), 'group')} stays, move the others aside,"
+            f" then make ({intended.text.name}) the primary key."
         ),
     )
 
@@ -181,7 +181,7 @@ def _of_a_child(facts: Facts, intended: _Intended, answer: Answer, counts: Count
         severity=METADATA.severity,
         chance=f", where chance would have made at least {_expected(facts, intended, counts):,}",
         remedy=Remedy(
-            f"Decide which row of each of {at_least(counts, groups(counts))} groups stays. {which_stays(moves)}; then"
+            f"Decide which row of each of {at_least(counts, groups(counts), 'group')} stays. {which_stays(moves)}; then"
             f" make ({', '.join(intended.parent)}, lower({intended.text.name})) unique.",
             moving_first(moves, (CreateIndex(table.schema, table.name, name, keys, unique=True),)),
         ),

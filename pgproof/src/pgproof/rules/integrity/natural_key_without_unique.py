@@ -54,6 +54,7 @@ from pgproof.rules.integrity._letter_case import differing_in_case, in_lower_cas
 from pgproof.rules.integrity._moves import moving_first, surplus_moved, which_stays
 from pgproof.rules.integrity._natural_key_examples import DECIDED, REPEATABLE
 from pgproof.rules.integrity._natural_keys import NaturalKey, natural_keys, sign_in_addresses
+from pgproof.rules.integrity._promises import as_declared
 from pgproof.rules.reading import locked
 from pgproof.rules.rule import Metadata
 from pgproof.rules.severity import lowered, raised
@@ -88,11 +89,12 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
         if found is None:
             yield not_told(facts, key.table, key.duplicates, columns=key.columns)
             if key.certain:
-                yield _uncounted(key)
+                yield as_declared(facts, key.table, _uncounted(key))
         elif _is_borne_out(key, found[1]):
-            yield _counted(facts, key, *found)
+            yield as_declared(facts, key.table, _counted(facts, key, *found))
     for table, column in sign_in_addresses(facts.catalog):
-        yield from differing_in_case(METADATA, facts, table, column)
+        for said in differing_in_case(METADATA, facts, table, column):
+            yield as_declared(facts, table, said) if isinstance(said, Finding) else said
 
 
 def _is_borne_out(key: NaturalKey, counts: Counts) -> bool:
@@ -122,10 +124,11 @@ def _counted(facts: Facts, key: NaturalKey, answer: Answer, counts: Counts) -> F
         severity = raised(severity)
         said = sentence(
             f"{at_least(counts, surplus(counts))} of {counts.rows_examined:,} rows are surplus, of"
-            f" {at_least(counts, groups(counts))} values."
+            f" {at_least(counts, groups(counts), 'value')}."
         )
     elif empty:
-        said = f"None of {counts.rows_examined:,} rows repeats a value, and {empty:,} have an empty one."
+        have = "has" if empty == 1 else "have"
+        said = f"None of {counts.rows_examined:,} rows repeats a value, and {empty:,} {have} an empty one."
     else:
         severity = severity if counts.rows_examined else lowered(severity)
         said = f"None of {counts.rows_examined:,} rows repeats a value yet."
@@ -162,7 +165,7 @@ def _remedy(facts: Facts, key: NaturalKey, counts: Counts) -> Remedy:
     owned = key.credential and facts.catalog.referencing(table)
     moves = surplus_moved(facts.catalog, table, key.columns, key.lower) if none_empty and not owned else ()
     return Remedy(
-        f"{first}Decide which row of each of {at_least(counts, groups(counts))} values stays. {which_stays(moves)};"
+        f"{first}Decide which row of each of {at_least(counts, groups(counts), 'value')} stays. {which_stays(moves)};"
         f" then make ({listed}) unique.",
         moving_first(moves, unique),
     )

@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Table
 from pgproof.facts.model import Facts
 from pgproof.facts.models import MappedClass, Reference, Relationship
@@ -149,7 +150,11 @@ def _finding(facts: Facts, bare: _Bare) -> Finding:
                 f" {regclass(bare.table)}",
                 f"no foreign key over ({listed})",
             ),
-            *((counted(answer, f"{counts.rows:,} rows refer to nothing"),) if answer and counts else ()),
+            *(
+                (counted(answer, f"{amount(counts.rows, 'row refers', 'rows refer')} to nothing"),)
+                if answer and counts
+                else ()
+            ),
         ),
         remedy=Remedy(f"{mend} a foreign key, here and in the model.", operations),
         related=(table_ref(bare.parent),),

@@ -3,7 +3,7 @@
 What it finds:
     A table whose rows nothing identifies: no primary key, and no unique index over columns that are all NOT NULL.
     A table with such an index is reported with lower severity, since its rows can be told apart. A table that joins
-    others and whose pairs ought to be unique is INT01's, whose remedy gives it the key.
+    others and whose pairs ought to be unique is INT01's, whose remedy gives it the key, wherever that rule runs.
 
 Why it matters:
     Two equal rows cannot be told apart, so neither can be corrected or deleted alone. Logical replication refuses
@@ -28,9 +28,10 @@ from pgproof.facts.model import Facts
 from pgproof.facts.questions import Duplicates, RowsWhere
 from pgproof.remedy.names import literal, quoted
 from pgproof.rules import given
-from pgproof.rules.finding import Evidence, Finding, ObjectRef, Remedy, table_ref
+from pgproof.rules.finding import Evidence, Finding, Remedy, table_ref
 from pgproof.rules.integrity import association_without_unique
 from pgproof.rules.integrity._association_examples import joining, pairs
+from pgproof.rules.integrity._subjects import found_by
 from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(code="INT22", slug="table-without-primary-key", severity="medium")
@@ -46,20 +47,14 @@ def questions(facts: Facts) -> Iterator[Duplicates | RowsWhere]:
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Yield each base table without a primary key."""
-    repeating = {(subject.schema, subject.name) for subject in _of_equal_pairs(facts)}
+    repeating = {subject.table for subject in found_by(facts, association_without_unique)}
     for table in facts.catalog.base_tables:
-        if table.primary_key is not None or (table.schema, table.name) in repeating:
+        if table.primary_key is not None or table.qualified_name in repeating:
             continue
         if any(facts.catalog.table(parent) is not None for parent in table.parents):
             # A child of table inheritance is read through its parent, which is reported itself.
             continue
         yield _finding(table, _identifying(table))
-
-
-def _of_equal_pairs(facts: Facts) -> Iterator[ObjectRef]:
-    for said in association_without_unique.check(facts):
-        if isinstance(said, Finding):
-            yield from said.objects
 
 
 def _finding(table: Table, candidate: Index | None) -> Finding:

@@ -70,7 +70,7 @@ def _finding(facts: Facts, table: Table, columns: tuple[Column, ...]) -> Finding
     listed = ", ".join(column.name for column in columns)
     # The questions about one table are answered by one scan.
     found = [(column, *said) for column in columns if (said := told(facts, _question(table, column))) is not None]
-    nulls = [f"{column.name} is NULL in {at_least(each, each.rows)} rows" for column, _, each in found if each.rows]
+    nulls = [f"{column.name} is NULL in {at_least(each, each.rows, 'row')}" for column, _, each in found if each.rows]
     confidence: Confidence = "catalog"
     remedy = Remedy(
         f"Decide what NULL means in {listed}, write it into the rows that are NULL; then make them NOT NULL, with a"
@@ -122,7 +122,7 @@ BAD = (
             CREATE TABLE users (id int PRIMARY KEY, active bool, admin bool);
             INSERT INTO users VALUES (1, true, true), (2, NULL, true);
         """,
-        says=("active is NULL in 1 rows", "Decide what NULL means"),
+        says=("active is NULL in 1 row", "Decide what NULL means"),
         objects=("users", "active", "admin"),
     ),
     Example(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Table
 from pgproof.facts.migrations import Operation, Revision
 from pgproof.facts.model import Facts
@@ -140,4 +141,4 @@ def index_name(operation: Operation) -> str:
 def sized(table: Table) -> str:
     """Return a table's name with its rows, for a message."""
     rows = table.estimated_rows
-    return f"{table.qualified_name} (about {rows:,} rows)" if rows is not None else str(table.qualified_name)
+    return f"{table.qualified_name} (about {amount(rows, 'row')})" if rows is not None else str(table.qualified_name)

@@ -90,7 +90,7 @@ BAD = (
         scripts=_added("sa.Integer, nullable=False"),
         objects=("a1",),
         severity="high",
-        says=("adds n NOT NULL without a default", "about 1 rows"),
+        says=("adds n NOT NULL without a default", "about 1 row)"),
     ),
     Example(
         "a default of NULL", sql=_ROWS, scripts=_added('sa.Integer, nullable=False, server_default=sa.text("NULL")')

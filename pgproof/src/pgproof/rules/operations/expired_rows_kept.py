@@ -32,7 +32,7 @@ from pgproof.facts.catalog import Column, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Past, Question, RowsWhere
 from pgproof.rules import given
-from pgproof.rules.finding import Confidence, Finding, NotChecked, Remedy, counted, table_ref
+from pgproof.rules.finding import Finding, NotChecked, Remedy, counted, table_ref
 from pgproof.rules.reading import unanswered
 from pgproof.rules.rule import Example, Metadata
 
@@ -82,14 +82,13 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
             continue
         answer = facts.answer(question)
         assert answer is not None
-        confidence: Confidence = "exact" if counts.exact else "sample"
-        amount = f"{counts.rows:,} of {counts.rows_examined:,} rows ({share:.0%}, {confidence})"
+        amount = f"{counts.rows:,} of {counts.rows_examined:,} rows ({share:.0%}, {counts.certainty})"
         yield METADATA.finding(
             objects=(table_ref(table, column.name),),
             message=f"{table.qualified_name} keeps rows that {column.name} ended more than {GRACE_DAYS} days ago",
             consequence=f"{amount} have ended; scans, backups and vacuum read them, and a leak would show them.",
             severity=None if _SHORT_LIVED.search(table.name) else "low",
-            confidence=confidence,
+            confidence=counts.certainty,
             evidence=(counted(answer, f"{counts.rows} of {counts.rows_examined} rows"),),
             remedy=Remedy(
                 f"Delete rows past {column.name} in a scheduled job, a few thousand per transaction; "

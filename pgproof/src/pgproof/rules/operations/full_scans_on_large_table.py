@@ -23,9 +23,11 @@ When to ignore:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
@@ -69,7 +71,7 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     if refusal is not None:
         yield refusal
         return
-    calls = calls_that_read_all(facts)
+    calls = calls_that_read_all(facts) if facts.runs("IDX12") else Counter[int]()
     for table in facts.catalog.base_tables:
         # Partitions that pruning leaves out are not scanned, so each is judged by its own rows.
         scanned = [part for part in storage(facts.catalog, table) if _is_scanned(part)]
@@ -101,7 +103,7 @@ def _finding(facts: Facts, table: Table, scanned: Sequence[Table]) -> Finding:
             Evidence(
                 "statistics",
                 statistics_of(scanned, "n_live_tup, seq_scan, seq_tup_read, idx_scan"),
-                f"{scans} scans, {read} rows",
+                f"{amount(scans, 'scan')}, {amount(read, 'row')}",
             ),
         ),
         remedy=Remedy("Find the statement in pg_stat_statements and index what it filters or joins by."),

@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Column, Table
 from pgproof.facts.model import Facts
 from pgproof.rules import given
@@ -84,7 +85,7 @@ def _finding(table: Table, column: Column, rows: int, rate: float) -> Finding:
         objects=(table_ref(table),),
         message=f"{table.qualified_name} only grows, and is not partitioned",
         consequence=(
-            f"{rows:,} rows now, {rate:,.0f} more each day since the counters began: "
+            f"{amount(rows, 'row')} now, {rate:,.0f} more each day since the counters began: "
             f"{rows + rate * 365:,.0f} in a year, of which none goes."
         ),
         severity="medium" if rows >= TOO_LARGE_ROWS else None,

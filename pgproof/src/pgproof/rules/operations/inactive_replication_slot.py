@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.model import Facts
 from pgproof.facts.server_state import ReplicationSlot
 from pgproof.remedy.names import literal
@@ -99,7 +100,7 @@ def _slot_finding(facts: Facts, slot: ReplicationSlot) -> Finding:
 def _lag_finding(standbys: int, lag: float) -> Finding:
     return METADATA.finding(
         objects=(_replication(),),
-        message=f"A standby replays {lag:,.0f} seconds behind ({standbys} connected)",
+        message=f"A standby replays {amount(lag, 'second')} behind ({standbys} connected)",
         consequence="Whoever reads there sees rows that old, and after a failure it takes that long to take over.",
         evidence=(
             Evidence(

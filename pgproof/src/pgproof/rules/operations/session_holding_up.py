@@ -27,6 +27,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.model import Facts
 from pgproof.facts.server_state import Session
 from pgproof.rules import given
@@ -105,7 +106,7 @@ def _finding(facts: Facts, kind: str, name: str, held_up: Sequence[tuple[float, 
     listed = ", ".join(str(pid) for pid in pids)
     return METADATA.finding(
         objects=(ObjectRef(f"{kind} session", None, name),),
-        message=f"Sessions of {name} that are {kind}: {len(pids)}, the longest for {longest:,.0f} seconds",
+        message=f"Sessions of {name} that are {kind}: {len(pids)}, the longest for {amount(longest, 'second')}",
         consequence=f"{_CONSEQUENCES[kind]}{blocking}.",
         severity="high" if waiting else None,
         evidence=(Evidence("statistics", _STATEMENT, f"{kind}: {listed}"),),

@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Table
 from pgproof.facts.model import Facts
 from pgproof.remedy.maintenance import Analyze
@@ -101,12 +102,12 @@ def _finding(table: Table, rows: int, never: Sequence[Table], stale: Sequence[Ta
         said.append(f"{named(never)} never analysed")
     if stale:
         changed = sum(counters(part).changed_since_analyze for part in stale)
-        said.append(f"{changed:,} rows changed in {named(stale)} since the last ANALYZE")
+        said.append(f"{amount(changed, 'row')} changed in {named(stale)} since the last ANALYZE")
     return METADATA.finding(
         objects=(table_ref(table),),
         related=others(table, dict.fromkeys((*never, *stale))),
         message=f"The planner's statistics of {table.qualified_name} are {'missing' if never else 'out of date'}",
-        consequence=f"{'; '.join(said)}: plans over about {rows:,} rows are chosen by guesses.",
+        consequence=f"{'; '.join(said)}: plans over about {amount(rows, 'row')} are chosen by guesses.",
         severity=by_size(METADATA.severity, table),
         evidence=(
             Evidence(

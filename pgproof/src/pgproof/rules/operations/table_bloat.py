@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Table
 from pgproof.facts.model import Facts
 from pgproof.facts.table_statistics import TableStatistics
@@ -78,7 +79,7 @@ def _finding(table: Table, bloated: list[Table]) -> Finding:
     return METADATA.finding(
         objects=(table_ref(table),),
         related=others(table, bloated),
-        message=f"{table.qualified_name} holds {dead:,} dead rows beside {live:,} live ones{where}",
+        message=f"{table.qualified_name} holds {amount(dead, 'dead row')} beside {live:,} live ones{where}",
         consequence=(f"{dead / (dead + live):.0%} of the rows{within} are dead, and scans read them all; {last}{own}."),
         severity=by_size(METADATA.severity, table),
         evidence=(

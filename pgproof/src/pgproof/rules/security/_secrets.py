@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Column, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Answer, Question
@@ -127,7 +128,7 @@ class Form:
     @property
     def evidence(self) -> Evidence:
         """What was run and what came back."""
-        return counted(self.answer, f"{self.rows} rows")
+        return counted(self.answer, amount(self.rows, "row"))
 
 
 def forms(facts: Facts, questions: Iterable[Question]) -> tuple[Form, ...] | None:

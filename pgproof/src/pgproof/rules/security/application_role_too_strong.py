@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Table
 from pgproof.facts.engine import Engine
 from pgproof.facts.model import Facts
@@ -80,7 +81,7 @@ def _bypasses(role: Role, owned: list[Table], engine: Engine | None, facts: Fact
         related=tuple(table_ref(table) for table in protected[:_NAMED]),
         severity=None if protected else "low",
         message=f"{_who(role, owned, engine)} bypasses row security",
-        consequence=f"The policies of {len(protected)} tables do not hold for its sessions.",
+        consequence=f"The policies of {amount(len(protected), 'table does', 'tables do')} not hold for its sessions.",
         evidence=(_evidence(role, "rolbypassrls"), *_signs_in(role, engine)),
         remedy=Remedy(
             f"ALTER ROLE {quoted(role.name)} NOBYPASSRLS, and give it to the role that makes backups alone; FORCE ROW"
@@ -91,8 +92,8 @@ def _bypasses(role: Role, owned: list[Table], engine: Engine | None, facts: Fact
 
 def _who(role: Role, owned: list[Table], engine: Engine | None) -> str:
     if engine is not None:
-        return f"{engine.name} signs in with {role.name}, which owns {len(owned)} tables and"
-    return f"{role.name} owns {len(owned)} tables, can log in, and"
+        return f"{engine.name} signs in with {role.name}, which owns {amount(len(owned), 'table')} and"
+    return f"{role.name} owns {amount(len(owned), 'table')}, can log in, and"
 
 
 def _signs_in(role: Role, engine: Engine | None) -> tuple[Evidence, ...]:

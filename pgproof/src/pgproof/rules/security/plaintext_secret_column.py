@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Column, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import AllOf, AnyOf, IsNull, Matches, Not, Question, RowsWhere
@@ -79,7 +80,8 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
             objects=(table_ref(table, column.name),),
             confidence=known,
             message=f"{table.qualified_name}.{column.name} holds secrets in plain text",
-            consequence=f"{plain.rows} rows ({known} count) hold a secret that whoever reads a backup, a replica or one"
+            consequence=f"{amount(plain.rows, 'row')} ({known} count) {'holds' if plain.rows == 1 else 'hold'} a secret"
+            f" that whoever reads a backup, a replica or one"
             " injected query can use.",
             evidence=(plain.evidence,),
             remedy=Remedy(
@@ -166,7 +168,7 @@ BAD = (
     Example(
         "half of them are hashed since",
         sql=_stored("text", "reset_token", _TOKEN, _SHA256, _SHA256),
-        says=("1 rows (exact count)",),
+        says=("1 row (exact count)",),
     ),
     Example("one of them looks like a ciphertext", sql=_stored("text", "client_secret", _TOKEN, _TOKEN + "x", _BASE64)),
     *counted_once("reset_token", _TOKEN, _SHA256),

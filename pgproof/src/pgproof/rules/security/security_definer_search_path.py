@@ -31,7 +31,7 @@ from pgproof.remedy.names import literal, quoted
 from pgproof.rules.finding import Evidence, Finding, NotChecked, ObjectRef
 from pgproof.rules.given import setting
 from pgproof.rules.rule import Example, Metadata
-from pgproof.rules.security._search_path import own_path, safe_path, schemas
+from pgproof.rules.search_path import own_path, safe_path, schemas
 
 METADATA = Metadata(code="SEC05", slug="security-definer-search-path", severity="high")
 

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Column, Table
 from pgproof.facts.model import Facts
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, table_ref
@@ -97,7 +98,7 @@ def _ordered(columns: list[Column]) -> list[Column]:
 
 def _finding(table: Table, columns: list[Column], saved: int) -> Finding:
     rows = table.estimated_rows
-    total = f", {saved * rows:,} bytes in about {rows:,} rows" if rows else ""
+    total = f", {saved * rows:,} bytes in about {amount(rows, 'row')}" if rows else ""
     about = "" if all(_is_always_there(column) for column in columns) else "on average at least "
     return METADATA.finding(
         objects=(table_ref(table),),

@@ -28,6 +28,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Catalog, Column, Constraint, Table
 from pgproof.facts.model import Facts
 from pgproof.remedy.names import literal
@@ -120,7 +121,7 @@ def _misnamed(table: Table, column: Column, named: list[_Reference]) -> Finding:
 
 
 def _tables(count: int) -> str:
-    return "1 table" if count == 1 else f"{count} tables"
+    return amount(count, "table")
 
 
 def _amounts(catalog: Catalog) -> Iterator[Finding]:

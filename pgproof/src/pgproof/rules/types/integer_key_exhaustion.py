@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Column, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.objects import Sequence
@@ -168,8 +169,10 @@ def _rate(facts: Facts, key: Key, days: float | None) -> tuple[str, tuple[Eviden
         f" {literal(quoted(key.table.schema, key.table.name))}::regclass"
     )
     since = facts.database.statistics_since
-    evidence = Evidence("statistics", statement, f"{inserted_rows(facts, key.table):,} rows inserted since {since}")
-    return f" At the rate since {since:%Y-%m-%d} they last {days:,.0f} days.", (evidence,)
+    evidence = Evidence(
+        "statistics", statement, f"{amount(inserted_rows(facts, key.table), 'row')} inserted since {since}"
+    )
+    return f" At the rate since {since:%Y-%m-%d} they last {amount(days, 'day')}.", (evidence,)
 
 
 def _remedy(facts: Facts, key: Key) -> Remedy:

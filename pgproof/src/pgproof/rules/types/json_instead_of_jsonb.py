@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Table
 from pgproof.facts.model import Facts
 from pgproof.rules.finding import Evidence, Finding, Remedy, table_ref
@@ -48,7 +49,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 def _finding(table: Table, names: tuple[str, ...]) -> Finding:
     listed = ", ".join(names)
     rows = table.estimated_rows
-    size = f" A search in it reads all of about {rows:,} rows." if rows else ""
+    size = f" A search in it reads all of about {amount(rows, 'row')}." if rows else ""
     return METADATA.finding(
         objects=(table_ref(table, *names),),
         message=f"{table.qualified_name} keeps JSON as text: {listed}",

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Column, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import AllOf, Answer, Counts, IsNull, Matches, Not, RowsWhere
@@ -118,7 +119,10 @@ def _too_long(table: Table, column: Column, answer: Answer, counts: Counts) -> F
         " compare differently under = and LIKE.",
         severity="low",
         confidence=confidence,
-        evidence=(_typed(table, column), counted(answer, f"{least}{counts.rows:,} values are shorter than the type")),
+        evidence=(
+            _typed(table, column),
+            counted(answer, f"{least}{amount(counts.rows, 'value is', 'values are')} shorter than the type"),
+        ),
         remedy=Remedy(f"Change {column.name} to text or varchar, which drops the blanks."),
     )
 

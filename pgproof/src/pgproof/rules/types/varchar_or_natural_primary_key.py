@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Column, Constraint, Table
 from pgproof.facts.model import Facts
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, constraint_ref, table_ref
@@ -75,7 +76,7 @@ def _finding(table: Table, key: Constraint, texts: list[Column], referring: list
 
 
 def _foreign_keys(count: int) -> str:
-    return "1 foreign key keeps" if count == 1 else f"{count} foreign keys keep"
+    return amount(count, "foreign key keeps", "foreign keys keep")
 
 
 BAD = (

@@ -15,7 +15,7 @@ from pgproof.facts.recording import CallSite, RecordedStatement
 from pgproof.facts.server_state import Statement
 from pgproof.facts.source_line import SourceLine
 from pgproof.rules.finding import Evidence, NotChecked, ObjectRef, Severity
-from pgproof.rules.indexes._workload import FEWEST_CALLS, LITTLE, MUCH
+from pgproof.rules.indexes._workload import FEWEST_CALLS, LITTLE, MUCH, first_words
 from pgproof.rules.severity import lowered, raised
 from pgproof.rules.workload._inserted import inserted
 
@@ -74,7 +74,8 @@ class Seen:
     @property
     def ref(self) -> ObjectRef:
         """The reference to it: its number in pg_stat_statements, or one made of its text."""
-        return statement_ref(self.text if self.counted is None else str(self.counted.query_id), self.tables[0])
+        known = None if self.counted is None else self.counted.query_id
+        return statement_ref(self.text, self.tables[0], query_id=known, site=self.site)
 
     def evidence(self, result: str) -> Evidence:
         """Return where it was seen, and what was seen."""
@@ -93,10 +94,18 @@ class Seen:
         return numbers
 
 
-def statement_ref(text: str, table: Table) -> ObjectRef:
-    """Return the reference to a statement on a table; one that has no number is named by a digest of its text."""
-    name = text if text.lstrip("-").isdecimal() else hashlib.sha256(text.encode()).hexdigest()[:12]
-    return ObjectRef("statement", table.schema, name, table.name)
+def statement_ref(text: str, table: Table, *, query_id: int | None = None, site: CallSite | None = None) -> ObjectRef:
+    """Return the reference to a statement on a table, for people by its first words and who sends it.
+
+    Args:
+        text: of the statement.
+        table: that it is about.
+        query_id: its number in pg_stat_statements, which names it; without one a digest of its text does.
+        site: the line that sends it, where that is known.
+    """
+    name = hashlib.sha256(text.encode()).hexdigest()[:12] if query_id is None else str(query_id)
+    label = first_words(text) if site is None else f"{first_words(text)} ({site})"
+    return ObjectRef("statement", table.schema, name, table.name, label=label)
 
 
 def seen(facts: Facts) -> Iterator[Seen]:

@@ -25,6 +25,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Table
 from pgproof.facts.model import Facts
 from pgproof.facts.recording import Repetition
@@ -60,8 +61,8 @@ def _finding(repetition: Repetition, table: Table) -> Finding:
         objects=(statement_ref(repetition.text, table),),
         message=f"the same rows of {table.qualified_name} are read {repetition.most_runs:,} times in one transaction"
         f" by {sites}",
-        consequence=f"{repetition.surplus_runs:,} statements in {repetition.units:,} transactions returned nothing new "
-        f"and took {repetition.milliseconds:,.0f} ms.",
+        consequence=f"{amount(repetition.surplus_runs, 'statement')} in {amount(repetition.units, 'transaction')}"
+        f" returned nothing new and took {repetition.milliseconds:,.0f} ms.",
         confidence="measured",
         evidence=(
             Evidence(
@@ -85,7 +86,7 @@ BAD = (
         Run(_READ, "k", site="shop/a.py:1 first", times=2),
         Run(_READ, "k", site="shop/b.py:2 second"),
         objects="users",
-        says="3 times in one transaction|shop/a.py:1 in first, shop/b.py:2 in second|2 statements in 1 transactions",
+        says="3 times in one transaction|shop/a.py:1 in first, shop/b.py:2 in second|2 statements in 1 transaction",
     ),
     _case("a read without values", Run("SELECT id FROM users", times=3)),
     _case(

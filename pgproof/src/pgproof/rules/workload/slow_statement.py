@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.model import Facts
 from pgproof.rules import given
 from pgproof.rules.finding import Finding, NotChecked, Remedy
@@ -49,11 +50,11 @@ def _finding(each: Seen) -> Finding:
     return METADATA.finding(
         objects=(each.ref,),
         message=f"a statement on {each.names}{each.sent_by} takes {mean:,.0f} ms on average",
-        consequence=f"{each.calls:,} calls took {each.total_ms / 1000:,.1f} s, {each.share:.1%} of the time of all "
-        "statements.",
+        consequence=f"{amount(each.calls, 'call')} took {each.total_ms / 1000:,.1f} s, {each.share:.1%} of the time of"
+        " all statements.",
         severity=by_share(METADATA.severity, each),
         confidence="measured",
-        evidence=(each.evidence(f"{each.calls:,} calls, {mean:,.1f} ms on average"),),
+        evidence=(each.evidence(f"{amount(each.calls, 'call')}, {mean:,.1f} ms on average"),),
         remedy=Remedy(
             "Look at EXPLAIN (ANALYZE, BUFFERS) of it with values as they occur, beside what other rules say"
         ),

@@ -26,6 +26,7 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from pgproof.advise.syntax import syntax_tree
+from pgproof.facts.amounts import amount
 from pgproof.facts.model import Facts
 from pgproof.rules import given
 from pgproof.rules.finding import Finding, NotChecked, Remedy
@@ -64,11 +65,11 @@ def _is_unbounded(each: Seen) -> bool:
 def _finding(each: Seen, rows: float) -> Finding:
     return METADATA.finding(
         objects=(each.ref,),
-        message=f"a statement on {each.names}{each.sent_by} has no LIMIT and returns {rows:,.0f} rows",
-        consequence=f"It ran {each.calls:,} times; its time and the application's memory grow with the table.",
+        message=f"a statement on {each.names}{each.sent_by} has no LIMIT and returns {amount(rows, 'row')}",
+        consequence=f"It ran {amount(each.calls, 'time')}; its time and the application's memory grow with the table.",
         severity="medium" if rows >= VERY_MANY else None,
         confidence="measured",
-        evidence=(each.evidence(f"{rows:,.0f} rows in a call"),),
+        evidence=(each.evidence(f"{amount(rows, 'row')} in a call"),),
         remedy=Remedy("Add a limit and go on from the last row seen (keyset), or read all through yield_per"),
         location=each.location,
     )
