@@ -146,7 +146,7 @@ def score_rule(code: str, *, quick: bool = False) -> RuleScore:
         with _cases(server, rule) as (connections, cases):
             source = Path(str(module.__file__)).read_text(encoding="utf-8")
             if _noticed(Mutant(0, "nothing", source), module, cases, connections):
-                raise SystemExit(f"{code} fails its own examples as it is: mend them first")
+                raise RuntimeError(f"{code} fails its own examples as it is: mend them first")
             for mutant in mutants(source):
                 noticed = _noticed(mutant, module, cases, connections)
                 if noticed or (not quick and _noticed_on_the_server(mutant, module, rule, server)):

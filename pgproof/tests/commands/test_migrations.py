@@ -70,7 +70,9 @@ def test_a_revision_to_come_and_one_that_was_applied(run: Run, shop: str, tmp_pa
     coming, history = found(ran)["findings"]
     assert coming["message"].startswith("Revision a2 (pending) builds ix_again on public.orders (about 2,000 rows)")
     assert coming["location"] == {"file": "alembic/versions/2.py", "line": 9}
-    assert coming["objects"] == [{"kind": "revision", "schema": None, "name": "a2", "table": None, "columns": []}]
+    assert coming["objects"] == [
+        {"kind": "revision", "schema": None, "name": "a2", "table": None, "columns": [], "label": None}
+    ]
     assert (coming["severity"], history["severity"]) == ("medium", "low")
     assert history["message"].startswith("1 applied revision built")
     assert found(ran)["not_checked"] == []

@@ -142,7 +142,7 @@ _READS_ALL = ("verifying table", "validating foreign key constraint", "building 
         "history",
         "NOT NULL that was set",
         "an index that is taken over",
-        "NOT NULL that a validated check proves",
+        "NOT NULL that a validated check proves, beside an index of its name",
         "a table that the same revision makes",
     ),
 )

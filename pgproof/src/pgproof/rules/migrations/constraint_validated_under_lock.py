@@ -124,15 +124,16 @@ def _is_proven(chain: Chain, step: Step) -> bool:
     (name,) = step.operation.columns
     if any(column.name == name and column.not_null for column in step.table.columns):
         return not chain.is_applied(step.revision)
-    proofs = {each.name: each.validated for each in step.table.checks if _says_not_null(each.expression, name)}
+    proofs: dict[str | None, bool] = {
+        each.name: each.validated for each in step.table.checks if _says_not_null(each.expression, name)
+    }
     for each in _earlier(chain, step):
-        known = each.name or ""
         if each.constraint is not None and _says_not_null(each.constraint.expression, name):
-            proofs[known] = not each.constraint.not_valid
-        elif each.kind == "validate_constraint" and known in proofs:
-            proofs[known] = True
+            proofs[each.name] = not each.constraint.not_valid
+        elif each.kind == "validate_constraint" and each.name in proofs:
+            proofs[each.name] = True
         elif each.kind == "drop_constraint":
-            proofs.pop(known, None)
+            proofs.pop(each.name, None)
     return any(proofs.values())
 
 
@@ -201,7 +202,12 @@ BAD = (
         "a unique key", sql=TABLE, scripts=_one('op.create_unique_constraint("c", "t", ["a"])'), says=("USING INDEX",)
     ),
     Example("a unique column", sql=TABLE, scripts=_one('op.execute("ALTER TABLE t ADD n int UNIQUE")')),
-    Example("NOT NULL", sql=TABLE, scripts=_one(_SET), says=("sets NOT NULL on",)),
+    Example(
+        "NOT NULL after a foreign key",
+        sql=_KEYS,
+        scripts=_one(_REFERENCE.format(_NOT_VALID), _SET),
+        says=("sets NOT NULL on",),
+    ),
     Example(
         "NOT NULL after a check that is not valid",
         sql=TABLE,
@@ -306,11 +312,11 @@ GOOD = (
         scripts=_one(_SET),
     ),
     Example(
-        "NOT NULL that a validated check proves",
+        "NOT NULL that a validated check proves, beside an index of its name",
         sql=TABLE,
         scripts=(
             revision("a1", up=_PROOF.format("a IS NOT NULL", "NOT VALID")),
-            revision("b2", "a1", up=_VALIDATE.format("c")),
+            revision("b2", "a1", up=_VALIDATE.format("c"), then='op.create_index("c", "t", ["a"])'),
             revision("c3", "b2", up=_SET),
         ),
     ),

@@ -29,10 +29,11 @@ from pgproof.advise.syntax import identifier, syntax_tree
 from pgproof.facts.catalog import Table
 from pgproof.facts.migrations import Relation
 from pgproof.facts.model import Facts
+from pgproof.facts.once import once
 from pgproof.facts.questions import Question
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked
-from pgproof.rules.migrations._chain import chain_of, revision_ref, table_named, version_questions
+from pgproof.rules.migrations._chain import Chain, chain_of, revision_ref, table_named, version_questions
 from pgproof.rules.migrations._examples import AT_FIRST, TABLE, revision
 from pgproof.rules.migrations._faults import Fault, Step, report, steps, unread
 from pgproof.rules.modelled import modelled_tables, written
@@ -68,23 +69,28 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     ends = [
         each for each in steps(facts, chain) if each.operation.kind in _ENDS and not chain.is_applied(each.revision)
     ]
-    if ends and facts.models is None and not facts.server.statements:
+    if facts.models is None and not facts.server.statements:
         needed = "the SQLAlchemy models (--models) or pg_stat_statements, to see what is still used"
-        yield NotChecked(needed, tuple(dict.fromkeys(revision_ref(step.revision) for step in ends)))
-    queries = tuple(_queries(facts)) if ends else ()
-    found = [(_fault(step, used), used) for step in ends if (used := tuple(_used(facts, step, queries)))]
-    seen = {fault.revision.id: used for fault, used in reversed(found)}
-    for finding in report(METADATA, chain, (fault for fault, _ in found), ""):
-        yield replace(finding, evidence=(*finding.evidence, *seen[finding.objects[0].name][:_SHOWN]))
+        for each in dict.fromkeys(revision_ref(step.revision) for step in ends):
+            yield NotChecked(needed, (each,))
+    else:
+        yield from _found(facts, chain, ends)
     yield from unread(chain)
 
 
-def _used(facts: Facts, step: Step, queries: tuple[_Query, ...]) -> Iterator[Evidence]:
+def _found(facts: Facts, chain: Chain, ends: list[Step]) -> Iterator[Finding]:
+    found = [(_fault(step, used), used) for step in ends if (used := tuple(_used(facts, step)))]
+    seen = {fault.revision.id: used for fault, used in reversed(found)}
+    for finding in report(METADATA, chain, (fault for fault, _ in found), ""):
+        yield replace(finding, evidence=(*finding.evidence, *seen[finding.objects[0].name][:_SHOWN]))
+
+
+def _used(facts: Facts, step: Step) -> Iterator[Evidence]:
     column = next(iter(step.operation.columns), None)
     for each in modelled_tables(facts):
         if each.table == step.table and (column is None or each.model.column(column) is not None):
             yield written(each.model, f"{each.model.name} still has it", *step.operation.columns)
-    for query in queries:
+    for query in _queries(facts):
         if _names(query, step.table, column):
             yield query.evidence
 
@@ -98,7 +104,9 @@ def _names(query: _Query, table: Table, column: str | None) -> bool:
     return any(name == column and (of in aliases or (of is None and alone)) for of, name in query.columns)
 
 
-def _queries(facts: Facts) -> Iterator[_Query]:
+@once
+def _queries(facts: Facts) -> tuple[_Query, ...]:
+    queries = []
     for statement in facts.server.statements or ():
         tree = syntax_tree(statement.query)
         if statement.calls < 2 or not isinstance(tree, exp.Query | exp.DML):
@@ -112,7 +120,9 @@ def _queries(facts: Facts) -> Iterator[_Query]:
         columns = {(identifier(each.args.get("table")), identifier(each.this)) for each in tree.find_all(exp.Column)}
         # The columns of an INSERT are names of its target.
         columns |= {(None, identifier(each)) for target in tree.find_all(exp.Schema) for each in target.expressions}
-        yield _Query(Evidence("statistics", statement.query, f"{statement.calls} calls"), tables, frozenset(columns))
+        seen = Evidence("statistics", statement.query, f"{statement.calls} calls")
+        queries.append(_Query(seen, tables, frozenset(columns)))
+    return tuple(queries)
 
 
 def _fault(step: Step, used: tuple[Evidence, ...]) -> Fault:

@@ -24,6 +24,7 @@ When to ignore:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
@@ -58,12 +59,13 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
         or chain.migrations.environment.limits_locks
         or any(each.name == SETTING for each in facts.server.role_settings)
     )
-    if unlimited and of_database is None:
-        yield NotChecked(
-            f"the server's {SETTING}, to see whether migrations wait for ever", (chain_ref(chain.migrations),)
-        )
-    elif unlimited and not limited:
-        yield _without(chain, unlimited)
+    if unlimited:
+        if of_database is None:
+            yield NotChecked(
+                f"the server's {SETTING}, to see whether migrations wait for ever", (chain_ref(chain.migrations),)
+            )
+        elif not limited:
+            yield _without(chain, unlimited)
     builds = (fault for step in taken if (fault := _limited_build(step, of_database)) is not None)
     yield from report(METADATA, chain, builds, "built an index concurrently under a lock_timeout")
     yield from unread(chain)
@@ -115,6 +117,12 @@ _ALTER = 'op.add_column("t", sa.Column("n", sa.Integer))'
 _OFF = given.setting(SETTING, "0", "default")
 _BLOCK = "with op.get_context().autocommit_block():"
 _INDEX = '    op.create_index("i", "t", ["a"], postgresql_concurrently=True)'
+
+
+def _env_speaks_of_it(facts: Facts) -> Facts:
+    migrations = chain_of(facts).migrations
+    environment = replace(migrations.environment, limits_locks=True)
+    return replace(facts, migrations=replace(migrations, environment=environment))
 
 
 def _set(value: str) -> str:
@@ -199,6 +207,7 @@ GOOD = (
         given=(_OFF,),
         scripts=(revision("a1", up="op.execute(\"SET LOCAL lock_timeout = '2s'\")", then=_ALTER),),
     ),
+    Example("env.py sets it", sql=TABLE, given=(_OFF, _env_speaks_of_it), scripts=(revision("a1", up=_ALTER),)),
     Example(
         "the database has it",
         sql=TABLE,

@@ -26,6 +26,7 @@ from collections.abc import Iterator, Mapping
 
 from sqlglot import exp
 
+from pgproof.advise.conditions import is_value
 from pgproof.advise.syntax import identifier, syntax_tree
 from pgproof.facts.catalog import Table
 from pgproof.facts.model import Facts
@@ -44,24 +45,24 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     yield from unseen(facts)
     for each in seen(facts):
         tree = syntax_tree(each.text)
-        for level in tree.find_all(exp.Select) if tree is not None else ():
+        assert tree is not None, "it was parsed"
+        for level in tree.find_all(exp.Select):
             apart = _apart(level, {table.name: table for table in each.tables})
             if apart is not None:
                 yield _finding(each, *apart)
                 break
 
 
-def _apart(level: exp.Select, tables: Mapping[str, Table]) -> tuple[Table, Table] | None:
+def _apart(level: exp.Select, tables: Mapping[str | None, Table]) -> tuple[Table, Table] | None:
     """Return two tables of a level that no condition relates, each the first of its group."""
     sources = _sources(level, tables)
-    if sources is None or len(sources) < 2:
+    if sources is None:
         return None
     groups = [{alias} for alias in sources]
     for condition in _conditions(level):
         named = {identifier(column.args.get("table")) for column in condition.find_all(exp.Column)}
         # A column without its table may be anybody's.
-        touched = set(sources) if None in named else named & set(sources)
-        groups = _joined(groups, {alias for alias in touched if alias is not None})
+        groups = _joined(groups, set(sources) if None in named else named & set(sources))
     many = [group for group in groups if not all(_is_one_row(level, alias, sources[alias]) for alias in group)]
     if len(many) < 2:
         return None
@@ -69,21 +70,20 @@ def _apart(level: exp.Select, tables: Mapping[str, Table]) -> tuple[Table, Table
     return sources[first], sources[second]
 
 
-def _sources(level: exp.Select, tables: Mapping[str, Table]) -> Mapping[str, Table] | None:
+def _sources(level: exp.Select, tables: Mapping[str | None, Table]) -> Mapping[str | None, Table] | None:
     """The tables of FROM by their names there; None where one is joined otherwise, or is no table of the project."""
     first = level.args.get("from_")
     joins = level.args.get("joins") or []
-    if first is None or any(join.args.get("kind") or join.side or join.method for join in joins):
+    if first is None or any(
+        join.args.get("kind") or join.side or join.method or join.args.get("using") for join in joins
+    ):
         return None
-    if any(join.args.get("using") for join in joins):
-        return None
-    found: dict[str, Table] = {}
+    found: dict[str | None, Table] = {}
     for node in (first.this, *(join.this for join in joins)):
-        table = tables.get(identifier(node.this) or "") if isinstance(node, exp.Table) else None
-        if table is None or node.args.get("joins"):
+        table = tables.get(identifier(node.this))
+        if table is None:
             return None
-        alias = node.args.get("alias")
-        found[(identifier(alias.this) if alias is not None else identifier(node.this)) or ""] = table
+        found[identifier((node.args.get("alias") or node).this)] = table
     return found
 
 
@@ -96,21 +96,27 @@ def _conditions(level: exp.Select) -> Iterator[exp.Expr]:
         yield from whole.flatten() if isinstance(whole, exp.And) else (whole,)
 
 
-def _joined(groups: list[set[str]], related: set[str]) -> list[set[str]]:
+def _joined(groups: list[set[str | None]], related: set[str | None]) -> list[set[str | None]]:
     apart = [group for group in groups if not group & related]
     together = set().union(*(group for group in groups if group & related))
-    return [*apart, together] if together else apart
+    return [*apart, together]
 
 
-def _is_one_row(level: exp.Select, alias: str, table: Table) -> bool:
+def _is_one_row(level: exp.Select, alias: str | None, table: Table) -> bool:
     """Whether values for the columns of a unique rule leave one row of a table."""
-    fixed = []
-    for condition in _conditions(level):
-        if isinstance(condition, exp.EQ):
-            for one, other in ((condition.this, condition.expression), (condition.expression, condition.this)):
-                if isinstance(one, exp.Column) and other.find(exp.Column, exp.Query) is None:
-                    fixed += [identifier(one.this)] if identifier(one.args.get("table")) == alias else []
-    return table.is_unique(tuple(name for name in fixed if name is not None))
+    fixed = {
+        (identifier(one.args.get("table")), identifier(one.this))
+        for condition in _conditions(level)
+        if isinstance(condition, exp.EQ)
+        for one, other in ((condition.this, condition.expression), (condition.expression, condition.this))
+        if is_value(other)
+    }
+    return table.is_unique(tuple(column.name for column in table.columns if (alias, column.name) in fixed))
+
+
+def _rows(table: Table) -> str:
+    rows = table.estimated_rows
+    return f"about {rows:,} rows" if rows is not None else "an unknown number of rows"
 
 
 def _finding(each: Seen, first: Table, second: Table) -> Finding:
@@ -119,8 +125,7 @@ def _finding(each: Seen, first: Table, second: Table) -> Finding:
         objects=(each.ref,),
         message=f"a statement{each.sent_by} pairs every row of {first.qualified_name} with every row of "
         f"{second.qualified_name}",
-        consequence=f"About {first.estimated_rows or 0:,} times {second.estimated_rows or 0:,} rows, in {each.calls:,} "
-        "calls.",
+        consequence=f"It pairs {_rows(first)} with {_rows(second)}, in {each.calls:,} calls.",
         severity=by_size(METADATA.severity, larger),
         evidence=(each.evidence("no condition relates the two"),),
         remedy=Remedy("Join them by their relationship, or write CROSS JOIN where every pair is meant"),
@@ -143,25 +148,30 @@ def _recorded(name: str, text: str, **expected: object) -> Example:
 BAD = (
     _recorded(
         "a condition that was forgotten",
-        "SELECT users.id FROM users, posts WHERE posts.title = $1",
+        "SELECT users.id FROM users, posts WHERE posts.title = $1 AND users.name = $2",
         objects=("users",),
-        says=("shop/orders.py:10", "users with every row of"),
+        says=("shop/orders.py:10", "posts with every row of"),
     ),
     _recorded("one of three", "SELECT u.id FROM users u, posts p, notes n WHERE n.post = p.id"),
+    _recorded(
+        "what belongs to one row, and another table",
+        "SELECT p.id FROM users u, posts p, notes n WHERE u.id = $1 AND p.author = u.id",
+    ),
     _recorded("an alias where its table was meant", "SELECT a.id FROM users a, users b WHERE a.id = a.team"),
     _recorded(
         "in a subquery", "SELECT id FROM notes WHERE post IN (SELECT p.id FROM users u, posts p WHERE u.id > $1)"
     ),
     Example(
-        "large tables, counted by the server",
+        "a large table and one that nobody analyzed, counted by the server",
         sql=_T,
         given=(
             given.workload(("SELECT users.id FROM users, posts", 10, 5.0)),
+            given.table("users", reltuples=-1.0, live_rows=0, heap_bytes=8192),
             given.table("posts", reltuples=2e6, live_rows=2_000_000),
         ),
         renamed=False,
         severity="high",
-        says=("0 times 2,000,000 rows, in 10 calls",),
+        says=("an unknown number of rows with about 2,000,000 rows, in 10 calls",),
     ),
 )
 GOOD = (
@@ -175,7 +185,7 @@ GOOD = (
     _recorded("a join", "SELECT users.id FROM users JOIN posts ON posts.author = users.id"),
     _recorded("a join beside a list", "SELECT users.id FROM users LEFT JOIN posts ON posts.author = users.id, notes"),
     _recorded("CROSS JOIN", "SELECT users.id FROM users CROSS JOIN posts"),
-    _recorded("USING", "SELECT users.id FROM users JOIN posts USING (team)"),
+    _recorded("USING", "SELECT u.id FROM users u JOIN posts p USING (team) JOIN notes n ON n.post = p.id"),
     _recorded("NATURAL JOIN", "SELECT users.id FROM users NATURAL JOIN posts"),
     _recorded("one row of one of them", "SELECT posts.id FROM users, posts WHERE users.id = $1"),
     _recorded("columns without their table", "SELECT name FROM users, posts WHERE author = users.id"),

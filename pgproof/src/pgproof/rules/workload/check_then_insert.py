@@ -158,7 +158,23 @@ GOOD = (
     on(f"{_T} CREATE UNIQUE INDEX ON bids (lot, buyer)")("a unique index", _check(), _insert()),
     on(f"{_T} CREATE UNIQUE INDEX ON bids (lot)")("a narrower unique index", _check(), _insert()),
     _case("rows that are there, and one more", _check(rows=1), _insert(), _check(unit="2"), _insert(unit="2")),
+    _case(
+        "groups that are there, and one more",
+        _check("SELECT count(*) FROM bids WHERE buyer = $1 AND lot = $2 GROUP BY made", rows=1),
+        _insert(),
+    ),
+    _case(
+        "rows that are there with their number, and one more",
+        _check("SELECT id, count(*) OVER () FROM bids WHERE buyer = $1 AND lot = $2", rows=1),
+        _insert(),
+    ),
+    _case(
+        "rows of two tables that are there, and one more",
+        _check("SELECT id FROM bids WHERE buyer = $1 AND lot = $2 UNION ALL SELECT id FROM old WHERE lot = $2", rows=1),
+        _insert(),
+    ),
     _case("several rows that are there, and one more", _check(rows=3), _insert()),
+    _case("one of the columns is enough", _check("SELECT id FROM bids WHERE buyer = $1 OR lot = $2"), _insert()),
     _case("a list of what is there", _check(f"{_CHECK} ORDER BY bids.made"), _insert()),
     _case("other values", _check(keys="c l"), _insert()),
     _case("the values of other columns", _check(keys="l b"), _insert()),

@@ -42,17 +42,18 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     yield from unseen(facts)
     for each in seen(facts):
         tree = syntax_tree(each.text)
-        if isinstance(tree, exp.Select) and _takes_any(tree) and not _is_one_row(each):
+        assert tree is not None, "it was parsed"
+        if _takes_any(tree) and not _is_one_row(each):
             yield _finding(each, paged=tree.args.get("offset") is not None)
 
 
-def _takes_any(tree: exp.Select) -> bool:
-    if not (tree.args.get("limit") or tree.args.get("offset")) or tree.args.get("order") or tree.args.get("locks"):
-        return False
-    if any(tree.args.get(name) for name in ("group", "distinct", "having", "with_")) or tree.find(exp.TableSample):
-        return False
+def _takes_any(tree: exp.Expr) -> bool:
     source = tree.args.get("from_")
-    relations = [source.this, *(join.this for join in tree.args.get("joins") or ())] if source is not None else []
+    if source is None or not (tree.args.get("limit") or tree.args.get("offset")) or tree.find(exp.TableSample):
+        return False
+    if any(tree.args.get(name) for name in ("order", "locks", "group", "distinct", "having", "with_")):
+        return False
+    relations = [source.this, *(join.this for join in tree.args.get("joins") or ())]
     if not all(isinstance(each, exp.Table) for each in relations):
         return False
     columns = any(each.find(exp.Column, exp.Star) for each in tree.expressions)
@@ -60,12 +61,9 @@ def _takes_any(tree: exp.Select) -> bool:
 
 
 def _is_one_row(each: Seen) -> bool:
-    """Whether a unique rule leaves one row of a table that the statement names: the others are joined to it."""
-    tables = {table.qualified_name: table for table in each.tables}
-    return any(
-        use.table in tables and tables[use.table].is_unique(_fixed(use)) and len(each.parsed.uses) == 1
-        for use in each.parsed.uses
-    )
+    """Whether a unique rule leaves one row of the only table that the statement names."""
+    uses = each.parsed.uses
+    return len(uses) == 1 and each.tables[0].is_unique(_fixed(uses[0]))
 
 
 def _fixed(use: TableUse) -> tuple[str, ...]:
@@ -100,8 +98,14 @@ def _recorded(name: str, text: str, **expected: object) -> Example:
 
 
 BAD = (
-    _counted("the first ten", "SELECT id FROM events WHERE kind = $1 LIMIT $2"),
-    _recorded("all columns", "SELECT * FROM events FETCH FIRST $1 ROWS ONLY", objects=("events",), severity="low"),
+    _counted("the first ten", "SELECT id, $3 AS page FROM events WHERE kind = $1 LIMIT $2"),
+    _recorded(
+        "all columns",
+        "SELECT * FROM events FETCH FIRST $1 ROWS ONLY",
+        objects=("events",),
+        severity="low",
+        says=("Which rows come is up to the plan",),
+    ),
     _recorded("pages", "SELECT id FROM events LIMIT $1 OFFSET $2", severity="medium", says=("orders.py:10", "overlap")),
     _recorded("only an offset", "SELECT id FROM events OFFSET $1", severity="medium"),
     _recorded("one of several keys", "SELECT kind FROM events WHERE id IN ($1) LIMIT $2"),
@@ -121,7 +125,13 @@ GOOD = (
     _recorded("a group that must be", "SELECT max(id) FROM events HAVING count(*) > $1 LIMIT $2"),
     _recorded("a count", "SELECT count(*) FROM events LIMIT $1"),
     _recorded("the count of some rows", "SELECT count(*) FROM (SELECT id FROM events LIMIT $1) AS some"),
+    _recorded("the one list of rows", "SELECT ARRAY(SELECT id FROM events) LIMIT $1"),
+    _recorded("rows that are numbered", "SELECT id, row_number() OVER (ORDER BY id) FROM events LIMIT $1"),
     _recorded("rows that are ordered inside", "SELECT id FROM (SELECT id FROM events ORDER BY id) AS s LIMIT $1"),
+    _recorded(
+        "a join with rows that are ordered inside",
+        "SELECT e.id FROM events e JOIN (SELECT id FROM events ORDER BY id) AS s ON s.id = e.other LIMIT $1",
+    ),
     _recorded("a named part", "WITH s AS (SELECT id FROM events ORDER BY id) SELECT id FROM s LIMIT $1"),
     _recorded("a sample", "SELECT id FROM events TABLESAMPLE SYSTEM (1) LIMIT $1"),
     _recorded("a table that is not there", "SELECT id FROM elsewhere LIMIT $1"),

@@ -141,8 +141,10 @@ BAD = (
         says="expire_on_commit=False",
     ),
     _case(
-        "a loop of the application",
+        "two loops of the application",
         Run(_BY_KEY, "k#", times=5),
+        Run("SELECT id FROM orders WHERE buyer = $1", "b#", times=5),
+        findings=2,
         objects="orders",
         says="orders is read row by row|orders.py:10 in list_orders|column.in_(values)",
     ),
@@ -174,7 +176,12 @@ GOOD = (
     _case("loads of several keys at once", Run("SELECT id FROM items WHERE order_id IN ($1)", "k#", times=9)),
     _case(
         "pages that go on from the last row",
-        Run("SELECT id FROM items WHERE order_id = $1 AND id > $2 ORDER BY id LIMIT $3", "o k# l", times=9),
+        Run(
+            "SELECT i.id, o.buyer FROM items i JOIN orders o ON o.id = i.order_id WHERE i.order_id = $1 AND i.id > $2 "
+            "ORDER BY i.id LIMIT $3",
+            "o k# l",
+            times=9,
+        ),
     ),
     _case("reads that lock their row", Run(f"{_BY_KEY} FOR UPDATE", "k#", times=9)),
     _case("writes, which are another rule's matter", Run("UPDATE items SET made = $1 WHERE id = $2", "v k#", times=9)),

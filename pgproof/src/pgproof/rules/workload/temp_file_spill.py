@@ -26,9 +26,12 @@ from collections.abc import Iterator
 
 from pgproof.facts.model import Facts
 from pgproof.rules import given
+from pgproof.rules.authentication import value_of
 from pgproof.rules.finding import Finding, NotChecked, Remedy
+from pgproof.rules.given_access import hidden
 from pgproof.rules.indexes._workload import unrecorded
 from pgproof.rules.rule import Example, Metadata
+from pgproof.rules.workload._recorded import Run, on
 from pgproof.rules.workload._seen import Seen, by_share, seen
 
 METADATA = Metadata(code="WRK11", slug="temp-file-spill", severity="medium", needs=("statements",))
@@ -40,8 +43,7 @@ _BLOCK = 8192
 def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield each statement that writes temporary files."""
     yield from unrecorded(facts)
-    setting = facts.server.setting("block_size")
-    block = int(setting.value) if setting is not None and setting.value is not None else _BLOCK
+    block = int(value_of(facts, "block_size") or _BLOCK)
     for each in seen(facts):
         if each.counted is not None:
             written = each.counted.temp_blocks_written * block
@@ -50,8 +52,8 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
 
 
 def _finding(facts: Facts, each: Seen, written: int) -> Finding:
-    memory = facts.server.setting("work_mem")
-    limit = f"; work_mem is {memory.value} {memory.unit}" if memory is not None else ""
+    memory = value_of(facts, "work_mem")
+    limit = f"; work_mem is {int(memory):,} kB" if memory is not None else ""
     return METADATA.finding(
         objects=(each.ref,),
         message=f"a statement on {each.names}{each.sent_by} writes {written / each.calls / 1024:,.0f} kB of temporary "
@@ -77,12 +79,23 @@ def _case(name: str, text: str = _SORT, *, blocks: int, calls: int = 10, says: t
 
 
 BAD = (
-    _case("ten megabytes in ten calls", blocks=1280, says=("1,024 kB", "10 MB", "work_mem is ")),
+    _case("ten megabytes in ten calls", blocks=1280, says=("1,024 kB", "10 MB", "work_mem is 4,096 kB")),
     _case("64 kB in each of many calls", blocks=8000, calls=1000, says=("64 kB",)),
     Example(
         "blocks of another size",
         sql=_T,
         given=(given.workload((_SORT, 10, 5.0), temp_blocks_written=640), given.setting("block_size", "16384")),
+        renamed=False,
+        says=("1,024 kB",),
+    ),
+    Example(
+        "a server that does not tell its settings",
+        sql=_T,
+        given=(
+            given.workload((_SORT, 10, 5.0), temp_blocks_written=1280),
+            hidden("block_size"),
+            hidden("work_mem"),
+        ),
         renamed=False,
         says=("1,024 kB",),
     ),
@@ -92,5 +105,6 @@ GOOD = (
     _case("less than 64 kB in each call", blocks=7999, calls=1000),
     _case("a statement that ran nine times", blocks=9999, calls=9),
     _case("a table that is not there", "SELECT id FROM elsewhere ORDER BY id", blocks=9999),
+    on(_T)("a statement of a recording, which counts no blocks", Run(_SORT)),
     Example("no statements were recorded", sql=_T, given=(given.server(statements=None),)),
 )
