@@ -193,7 +193,7 @@ def test_a_snapshot_cut_short(run: Run, bad_database: str, tmp_path: Path) -> No
 def test_a_snapshot_has_no_schema_to_reproduce_on(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "facts.json"
     file.write_text("{}")
-    assert only_line(run("reproduce", file, "abc"), 2).startswith(f"{file} is a snapshot")
+    assert only_line(run("reproduce", file, "abc"), 2).startswith(f"{file} is a file, and")
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{}", b'{"version": 1, "findings": [{"rule": "INT22"}]}'])

@@ -277,9 +277,12 @@ def test_the_source_is_only_read_by_a_role_without_rights(run: Run, shop: str) -
     snapshot = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"
     with psycopg.connect(shop, autocommit=True) as connection:
         connection.execute("CREATE ROLE pgproof_test_reader LOGIN")
-        before = connection.execute(snapshot).fetchone()
-        ran = drift(run, shop.replace("//postgres@", "//pgproof_test_reader@"))
-        after = connection.execute(snapshot).fetchone()
+        assigned = []
+        for _ in range(3):
+            before = connection.execute(snapshot).fetchone()
+            ran = drift(run, shop.replace("//postgres@", "//pgproof_test_reader@"))
+            assigned.append(connection.execute(snapshot).fetchone() != before)
+            assert (ran.code, ran.err) == (0, "")
         connection.execute("DROP ROLE pgproof_test_reader")
-    assert (ran.code, ran.err) == (0, "")
-    assert before == after
+    # Autovacuum takes transaction identifiers of its own now and then.
+    assert not all(assigned)
