@@ -124,6 +124,11 @@ class _RunningFunction:
     process: ForkServerProcess
 
     def kill(self) -> None:
+        pid = self.process.pid
+        # A function may have made itself the leader of a group, with what it starts.
+        with suppress(ProcessLookupError, PermissionError):
+            if pid is not None and os.getpgid(pid) == pid:
+                os.killpg(pid, signal.SIGKILL)
         self.process.kill()
 
     def wait(self, timeout: float) -> int | None:

@@ -112,7 +112,7 @@ def drift(source: ServerSource, project: Project, models: tuple[str, ...], schem
         assert row is not None
         default_schema = str(row[0])
         with (
-            running_server(binaries=_binaries(connection), settings={"fsync": "off"}) as server,
+            running_server(binaries=binaries_like(connection), settings={"fsync": "off"}) as server,
             server.scratch_database() as scratch,
         ):
             own = prepare_database(scratch, source.conninfo)
@@ -259,7 +259,7 @@ def _different(ours: _View, theirs: _View) -> Iterator[Different]:
         )
 
 
-def _binaries(connection: psycopg.Connection[Any]) -> str:
+def binaries_like(connection: psycopg.Connection[Any]) -> str:
     """Programs of the source's own major version where the system has them, so that it has the same extensions."""
     wanted = f"system:{connection.info.server_version // 10_000}"
     try:

@@ -8,9 +8,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 
@@ -18,12 +19,18 @@ from pgproof.errors import PgproofError
 from pgproof.facts.sql import load
 from pgproof.proof.clients import Client, RunningClient
 from pgproof.proof.proxy import ProxiedStatement, StatementProxy
-from pgproof.server import Server
 
 # `package.module.Name: message` or `NameError: message`, as a traceback of Python ends.
 _EXCEPTION = re.compile(r"(\w+\.)+\w+: |\w+(Error|Exception): ")
 _IDLE_POLL_SECONDS = 0.005
 _TERMINATION_MILLISECONDS = 10_000
+
+
+class Copies(Protocol):
+    """Where copies of a template are made, as a server of our own makes them."""
+
+    def scratch_database(self, *, template: str | None = None) -> AbstractContextManager[str]:
+        """Return a copy with a name of its own, dropped at the end; its URL."""
 
 
 class KillMode(enum.Enum):
@@ -116,11 +123,33 @@ def kill_at(url: str, client: Client, statement: int, mode: KillMode, *, timeout
         mode: who is killed.
         timeout: seconds after which a client that still runs is killed.
     """
+    return kill_when(url, client, lambda current: current.number == statement, mode, timeout=timeout)
+
+
+def kill_when(
+    url: str,
+    client: Client,
+    chosen: Callable[[ProxiedStatement], bool],
+    mode: KillMode,
+    *,
+    timeout: float = 120.0,
+) -> KilledRun:
+    """Run a client and kill it, or its backend, as soon as the server has a statement that is chosen.
+
+    Args:
+        url: libpq URL of the database.
+        client: what to run.
+        chosen: asked at each statement until it says yes.
+        mode: who is killed.
+        timeout: seconds after which a client that still runs is killed.
+    """
+    killed: list[str] = []
     with psycopg.connect(url, autocommit=True, application_name="pgproof") as control:
 
         def kill(current: ProxiedStatement, running: Future[RunningClient]) -> bool:
-            if current.number != statement:
+            if killed or not chosen(current):
                 return True
+            killed.append(current.sql)
             if mode is KillMode.client:
                 running.result(timeout).kill()
                 # Statements that a pipeline has sent ahead die with the client.
@@ -129,13 +158,12 @@ def kill_at(url: str, client: Client, statement: int, mode: KillMode, *, timeout
             control.execute("SELECT pg_terminate_backend(%s, %s)", [current.backend_pid, _TERMINATION_MILLISECONDS])
             return True
 
-        statements, returncode, output = _run_through_proxy(url, client, kill, timeout)
-    reached = len(statements) >= statement
-    return KilledRun(statements[statement - 1].sql if reached else None, returncode, output)
+        _, returncode, output = _run_through_proxy(url, client, kill, timeout)
+    return KilledRun(killed[0] if killed else None, returncode, output)
 
 
 def prove_kills(
-    server: Server,
+    server: Copies,
     template: str,
     client: Client,
     check: Callable[[str], str | None],
@@ -221,20 +249,20 @@ def _problem(
     if returncode is None:
         return f"the run did not end within {timeout:g} s"
     if returncode != 0:
-        return f"the run failed with exit code {returncode}: {_last_words(output)}"
-    if not _wait_until_alone(url, timeout):
+        return f"the run failed with exit code {returncode}: {last_words(output)}"
+    if not wait_until_alone(url, timeout):
         return f"a backend was still at work {timeout:g} s after the run"
     return check(url)
 
 
-def _last_words(output: str) -> str:
+def last_words(output: str) -> str:
     """Return the line that names the last exception, or else the last line: what a person looks for first."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     exceptions = [line for line in lines if _EXCEPTION.match(line)]
     return next(reversed(exceptions or lines), "it said nothing")
 
 
-def _wait_until_alone(url: str, timeout: float) -> bool:
+def wait_until_alone(url: str, timeout: float) -> bool:
     """Wait until no other client has a backend in the database; return whether that came in time."""
     deadline = time.monotonic() + timeout
     with psycopg.connect(url, autocommit=True) as connection:

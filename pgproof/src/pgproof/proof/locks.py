@@ -40,6 +40,7 @@ class LockWait:
             long.
         blocked_by_query: the queries of the sessions that blocked it when it was first seen.
         blocked_by_application_name: the names of those sessions.
+        since: when it began, by `time.perf_counter()`.
     """
 
     application_name: str
@@ -50,6 +51,7 @@ class LockWait:
     waited_ms: float
     blocked_by_query: str
     blocked_by_application_name: str
+    since: float
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,14 @@ class HeldLock:
 
     Attributes:
         held_ms: from the first sample with the lock to the first one without it.
+        since: when it was first seen, by `time.perf_counter()`.
     """
 
     application_name: str
     relation: str
     mode: str
     held_ms: float
+    since: float
 
 
 @dataclass(frozen=True)
@@ -247,8 +251,10 @@ class _Episode:
             waited_ms=self.milliseconds,
             blocked_by_query=lock.queries or "",
             blocked_by_application_name=lock.application_names or "",
+            since=self._since,
         )
 
     def held(self) -> HeldLock:
-        assert self.lock.relation is not None
-        return HeldLock(self.lock.application_name, self.lock.relation, self.lock.mode, self.milliseconds)
+        lock = self.lock
+        assert lock.relation is not None
+        return HeldLock(lock.application_name, lock.relation, lock.mode, self.milliseconds, self._since)

@@ -38,6 +38,7 @@ class TrafficStatement:
         parameters: draws the parameters of one request.
         weight: its share of the mix, relative to the other weights.
         writes: whether it changes rows.
+        rolled_back: the transaction is rolled back instead, so that the rows stay as they were.
     """
 
     name: str
@@ -45,6 +46,7 @@ class TrafficStatement:
     parameters: Callable[[random.Random], Mapping[str, object]]
     weight: float
     writes: bool
+    rolled_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -376,7 +378,10 @@ class _Worker:
             cursor = session.execute(statement.sql, parameters)
             if cursor.description is not None:
                 cursor.fetchall()
-            session.commit()
+            if statement.rolled_back:
+                session.rollback()
+            else:
+                session.commit()
         except (psycopg.Error, PgproofError) as failure:
             latency_ms = elapsed_ms()
             self.client.recover()
