@@ -201,12 +201,14 @@ class DropConstraint(Operation):
 
     Attributes:
         definition: as SQL after ADD CONSTRAINT name, for the way back.
+        index_definition: of a unique constraint, its index as pg_get_indexdef prints it; None where nobody looked.
     """
 
     schema: str
     table: str
     name: str
     definition: str
+    index_definition: str | None = None
 
     kind: ClassVar[str] = "drop constraint"
     lock: ClassVar[str] = "ACCESS EXCLUSIVE"
@@ -219,6 +221,29 @@ class DropConstraint(Operation):
     def reverse(self) -> tuple[str, ...]:
         """Return the constraint as it was."""
         return (_alter(self.schema, self.table, f"ADD CONSTRAINT {quoted(self.name)} {self.definition}"),)
+
+
+@dataclass(frozen=True)
+class DropForeignKey(Operation):
+    """A foreign key that goes; its way back checks rows under a lock that lets reads and writes pass.
+
+    Attributes:
+        key: as it is.
+    """
+
+    key: AddForeignKey
+
+    kind: ClassVar[str] = "drop foreign key"
+    lock: ClassVar[str] = "ACCESS EXCLUSIVE"
+    blocks: ClassVar[str] = _MOMENT
+
+    def forward(self) -> tuple[str, ...]:
+        """Return the drop."""
+        return self.key.reverse()
+
+    def reverse(self) -> tuple[str, ...]:
+        """Return the key as it was."""
+        return self.key.forward()
 
 
 @dataclass(frozen=True)

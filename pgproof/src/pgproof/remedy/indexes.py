@@ -59,11 +59,13 @@ class DropIndex(Operation):
 
     Attributes:
         definition: as pg_get_indexdef prints it, for the way back.
+        table: that it is of; empty where nobody needs it.
     """
 
     schema: str
     name: str
     definition: str
+    table: str = ""
 
     kind: ClassVar[str] = "drop index"
     lock: ClassVar[str] = "SHARE UPDATE EXCLUSIVE"
@@ -130,3 +132,69 @@ class CreateStatistics(Operation):
     def reverse(self) -> tuple[str, ...]:
         """Return the drop."""
         return (f"DROP STATISTICS {quoted(self.schema, self.name)}",)
+
+
+@dataclass(frozen=True)
+class PartitionIndex:
+    """The part of an index on one partition.
+
+    Attributes:
+        parent: schema and name of the partitioned index that it becomes a part of.
+        partitioned: it is itself of a partitioned table, so that it has no storage and is built of its own parts.
+    """
+
+    schema: str
+    table: str
+    name: str
+    parent: tuple[str, str]
+    partitioned: bool = False
+
+
+@dataclass(frozen=True)
+class CreatePartitionedIndex(Operation):
+    """An index of a partitioned table: of ONLY the parent, concurrently on each partition, then attached.
+
+    The parent's becomes valid with the last part (PostgreSQL documentation, 5.12.2.2, "Partition Maintenance").
+
+    Attributes:
+        keys: SQL of each key, as in `CreateIndex`.
+        partitions: every one of them, a partitioned one before its own.
+    """
+
+    schema: str
+    table: str
+    name: str
+    keys: tuple[str, ...]
+    where: str | None = None
+    partitions: tuple[PartitionIndex, ...] = ()
+
+    kind: ClassVar[str] = "create index on partitions"
+    lock: ClassVar[str] = "SHARE"
+    blocks: ClassVar[str] = (
+        "writes to the parent for a moment, which has no rows of its own; its drop blocks everybody for a moment"
+    )
+    concurrent: ClassVar[bool] = True
+
+    def forward(self) -> tuple[str, ...]:
+        """Return the parent's index, the parts, and their attachment."""
+        attached = tuple(
+            f"ALTER INDEX {quoted(*part.parent)} ATTACH PARTITION {quoted(part.schema, part.name)}"
+            for part in self.partitions
+        )
+        return (
+            f"CREATE INDEX {quoted(self.name)} ON ONLY {quoted(self.schema, self.table)} {self._of}",
+            *(self._part(part) for part in self.partitions),
+            *attached,
+        )
+
+    def reverse(self) -> tuple[str, ...]:
+        """Return the drop, which takes the parts along."""
+        return (f"DROP INDEX {quoted(self.schema, self.name)}",)
+
+    @property
+    def _of(self) -> str:
+        return f"USING btree ({', '.join(self.keys)}){f' WHERE {self.where}' if self.where else ''}"
+
+    def _part(self, part: PartitionIndex) -> str:
+        how = f"INDEX {quoted(part.name)} ON ONLY" if part.partitioned else f"INDEX CONCURRENTLY {quoted(part.name)} ON"
+        return f"CREATE {how} {quoted(part.schema, part.table)} {self._of}"

@@ -1,6 +1,7 @@
 """Rows that a rule would refuse, moved aside with all their values, and brought back by the way back.
 
-They go to tables of the schema `quarantine`. Each move is one statement, so that it happens as a whole or not at all.
+They go to tables of the schema `quarantine`. A move happens as a whole or not at all, and what is written meanwhile is
+not lost: rows are locked before they are read for the last time, so that what refers to them cannot change any more.
 """
 
 from __future__ import annotations
@@ -10,45 +11,37 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pgproof.facts.catalog import QUARANTINE_SCHEMA as SCHEMA
-from pgproof.remedy.names import object_name, quoted
+from pgproof.remedy.moved_rows import Equal as Equal
+from pgproof.remedy.moved_rows import Parent as Parent
+from pgproof.remedy.moved_rows import Reference as Reference
+from pgproof.remedy.names import literal, object_name, quoted
 from pgproof.remedy.operation import Operation
 
 _KEPT = "quarantine_kept"
 _NUMBER = "quarantine_number"
 _ROW_LOCKS = "writes to the rows that are moved, until their move is committed"
 
-_DROP_SCHEMA_IF_EMPTY = (
-    "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_depend WHERE refclassid = 'pg_namespace'::regclass"
-    f" AND refobjid = '{SCHEMA}'::regnamespace) THEN DROP SCHEMA {SCHEMA}; END IF; END $$"
+CREATE_SCHEMA = f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"
+DROP_SCHEMA_IF_EMPTY = (
+    f"DO $$ BEGIN IF to_regnamespace('{SCHEMA}') IS NOT NULL AND NOT EXISTS (SELECT FROM pg_depend"
+    f" WHERE refclassid = 'pg_namespace'::regclass AND refobjid = to_regnamespace('{SCHEMA}'))"
+    f" THEN DROP SCHEMA {SCHEMA}; END IF; END $$"
 )
 
 
 @dataclass(frozen=True)
-class Reference:
-    """A foreign key of one column to the table whose rows move.
-
-    Attributes:
-        key: column of the referencing table's own primary key.
-        column: that refers.
-    """
-
-    schema: str
-    table: str
-    key: str
-    column: str
-
-
-@dataclass(frozen=True)
-class _Aside(Operation):
+class Aside(Operation):
     """A table of the quarantine, and what every way there and back needs.
 
     Attributes:
         columns: every column that can be written, in order; generated ones are computed again.
+        parents: tables that rows refer to by foreign keys that are there now.
     """
 
     schema: str
     table: str
     columns: tuple[str, ...]
+    parents: tuple[Parent, ...] = ()
 
     lock: ClassVar[str] = "ROW EXCLUSIVE"
     blocks: ClassVar[str] = _ROW_LOCKS
@@ -58,63 +51,91 @@ class _Aside(Operation):
     def why(self) -> tuple[str, ...]:
         """What rows move for, as parts of a name: two moves of one table's rows are kept apart by it."""
 
+    @abstractmethod
+    def tables(self) -> tuple[str, ...]:
+        """Return the statements that make the quarantine's tables, in one transaction."""
+
+    @abstractmethod
+    def moves(self, limit: int | None = None) -> tuple[str, ...]:
+        """Return the statements of one move, in one transaction; the first says by its rows how many moved.
+
+        Args:
+            limit: rows of one move; None for all.
+        """
+
+    @abstractmethod
+    def brings_back(self) -> str:
+        """Return the statement that brings back the rows that can come back; the others stay where they are."""
+
+    @property
+    def name(self) -> str:
+        """The quarantine table's name in its schema."""
+        return object_name(self.schema, self.table, self.why)
+
     @property
     def aside(self) -> str:
         """The quarantine table, quoted."""
-        return quoted(SCHEMA, object_name(self.schema, self.table, self.why))
+        return quoted(SCHEMA, self.name)
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Names of further tables of the quarantine that go with it."""
+        return ()
 
     @property
     def source(self) -> str:
         """The table, quoted."""
         return quoted(self.schema, self.table)
 
+    def forward(self) -> tuple[str, ...]:
+        """Return the quarantine's tables and the move of all rows."""
+        moves = self.moves()
+        return (*self.tables(), moves[0] if len(moves) == 1 else _together(moves))
+
+    def reverse(self) -> tuple[str, ...]:
+        """Return the way back; the rule that would refuse the rows must be gone first."""
+        return (self.brings_back(), self.drops_if_empty(), DROP_SCHEMA_IF_EMPTY)
+
+    def drops_if_empty(self) -> str:
+        """Return the drop of the quarantine's tables, which leaves them where rows could not come back."""
+        every = ", ".join(quoted(SCHEMA, name) for name in (self.name, *self.others))
+        body = f"BEGIN IF NOT EXISTS (SELECT FROM {self.aside}) THEN DROP TABLE {every}; END IF; END"
+        return f"DO {literal(body).strip()}"
+
     def listed(self, alias: str = "") -> str:
         """The columns, quoted."""
         return ", ".join(f"{alias}{quoted(column)}" for column in self.columns)
 
-    def bring_back(self) -> str:
-        """The INSERT that brings the rows back."""
-        return (
-            f"INSERT INTO {self.source} ({self.listed()}) OVERRIDING SYSTEM VALUE"
-            f" SELECT {self.listed()} FROM {self.aside}"
-        )
-
     def make_aside(self, extra: str = "") -> tuple[str, ...]:
         """The statements that make the quarantine table, as yet without a key."""
         return (
-            f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}",
+            CREATE_SCHEMA,
             f"CREATE TABLE {self.aside} AS SELECT {self.listed('t.')}{extra} FROM {self.source} AS t WITH NO DATA",
+        )
+
+    def can_return(self, alias: str) -> str:
+        """The condition that every parent of a row is still there."""
+        conditions = []
+        for parent in self.parents:
+            pairs = tuple(zip(parent.columns, parent.referenced, strict=True))
+            null = " OR ".join(f"{alias}.{quoted(column)} IS NULL" for column, _ in pairs)
+            same = " AND ".join(f"p.{quoted(theirs)} = {alias}.{quoted(column)}" for column, theirs in pairs)
+            there = f"EXISTS (SELECT FROM {quoted(parent.schema, parent.table)} AS p WHERE {same})"
+            conditions.append(f"({null} OR {there})")
+        return " AND ".join(conditions) or "true"
+
+    def brings_back_by(self, key: str, *steps: str) -> str:
+        """The statement that brings rows back which a key tells apart, with further steps over `returned`."""
+        return (
+            f"WITH returned AS (INSERT INTO {self.source} ({self.listed()}) OVERRIDING SYSTEM VALUE"
+            f" SELECT {self.listed('q.')} FROM {self.aside} AS q WHERE {self.can_return('q')}"
+            f" ON CONFLICT DO NOTHING RETURNING {key}){''.join(f', {step}' for step in steps)}"
+            f" DELETE FROM {self.aside} AS q USING returned AS r WHERE q.{key} = r.{key}"
         )
 
 
 @dataclass(frozen=True)
-class _Equal:
-    """Which rows are equal, and which of them stays.
-
-    Attributes:
-        same: the columns whose values must not repeat; a row with a NULL among them repeats none.
-        lower: those of them that compare in lower case.
-        keep: columns to order by: of equal rows the first stays.
-    """
-
-    same: tuple[str, ...] = ()
-    lower: tuple[str, ...] = ()
-    keep: tuple[str, ...] = ()
-
-    @property
-    def window(self) -> str:
-        """The window of equal rows."""
-        same = ", ".join(f"lower({quoted(name)})" if name in self.lower else quoted(name) for name in self.same)
-        return f"(PARTITION BY {same} ORDER BY {', '.join(quoted(name) for name in self.keep)})"
-
-    @property
-    def given(self) -> str:
-        """The condition that none of the columns is NULL."""
-        return " AND ".join(f"{quoted(name)} IS NOT NULL" for name in self.same)
-
-
-@dataclass(frozen=True)
-class QuarantineDuplicates(_Equal, _Aside):
+class QuarantineDuplicates(Equal, Aside):
     """Of rows with the same values of some columns one stays; rows that refer to the others refer to it from then on.
 
     Attributes:
@@ -132,8 +153,13 @@ class QuarantineDuplicates(_Equal, _Aside):
         """The columns that repeat."""
         return self.same
 
-    def forward(self) -> tuple[str, ...]:
-        """Return the quarantine's tables and the move."""
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The tables that remember what pointed where."""
+        return tuple(self._log_name(reference) for reference in self.references)
+
+    def tables(self) -> tuple[str, ...]:
+        """Return the table of the rows, and one for each reference."""
         key = quoted(self.key)
         tables = (
             *self.make_aside(f", t.{key} AS {_KEPT}"),
@@ -146,46 +172,62 @@ class QuarantineDuplicates(_Equal, _Aside):
                 f" FROM {quoted(reference.schema, reference.table)} WITH NO DATA",
                 f"ALTER TABLE {self._log(reference)} ADD PRIMARY KEY ({own})",
             )
-        steps = [
-            f"ranked AS (SELECT {key}, first_value({key}) OVER w AS kept, row_number() OVER w AS n"
-            f" FROM {self.source} WHERE {self.given} WINDOW w AS {self.window})",
-            f"moved AS (INSERT INTO {self.aside} SELECT {self.listed('t.')}, r.kept FROM {self.source} AS t"
-            f" JOIN ranked AS r ON r.{key} = t.{key} WHERE r.n > 1 RETURNING {key}, {_KEPT})",
-        ]
+        return tables
+
+    def moves(self, limit: int | None = None) -> tuple[str, ...]:
+        """Return the copy of rows that are locked for it, and the statement that points away from them and deletes.
+
+        The second sees what came to refer to them before they were locked; after that nothing can.
+        """
+        key = quoted(self.key)
+        still = " AND ".join(f"{self.compared(name, 'b.')} = {self.compared(name, 't.')}" for name in self.same)
+        copied = (
+            f"WITH ranked AS (SELECT {key} AS k, first_value({key}) OVER w AS kept, row_number() OVER w AS n"
+            f" FROM {self.source} WHERE {self.given} WINDOW w AS {self.window}),"
+            f" surplus AS (SELECT k, kept FROM ranked WHERE n > 1{_limited(limit)}),"
+            f" locked AS MATERIALIZED (SELECT {self.listed('l.')} FROM {self.source} AS l"
+            f" WHERE l.{key} IN (SELECT k FROM surplus UNION SELECT kept FROM surplus) FOR UPDATE)"
+            f" INSERT INTO {self.aside} ({self.listed()}, {_KEPT}) SELECT {self.listed('t.')}, s.kept FROM surplus AS s"
+            f" JOIN locked AS t ON t.{key} = s.k JOIN locked AS b ON b.{key} = s.kept AND {still}"
+        )
+        steps = [f"moved AS (SELECT {key}, {_KEPT} FROM {self.aside} WHERE xmin = pg_current_xact_id()::xid)"]
         for number, reference in enumerate(self.references):
             child = quoted(reference.schema, reference.table)
             own, column = quoted(reference.key), quoted(reference.column)
             steps += [
                 f"logged_{number} AS (INSERT INTO {self._log(reference)} SELECT c.{own}, c.{column} FROM {child} AS c"
-                f" JOIN moved AS m ON m.{key} = c.{column})",
+                f" JOIN moved AS m ON m.{key} = c.{column} ON CONFLICT ({own}) DO UPDATE"
+                f" SET {column} = EXCLUDED.{column})",
                 f"pointed_{number} AS (UPDATE {child} AS c SET {column} = m.{_KEPT} FROM moved AS m"
                 f" WHERE c.{column} = m.{key})",
             ]
-        return (
-            *tables,
-            f"WITH {', '.join(steps)} DELETE FROM {self.source} AS t USING moved AS m WHERE t.{key} = m.{key}",
-        )
+        deleted = f"WITH {', '.join(steps)} DELETE FROM {self.source} AS t USING moved AS m WHERE t.{key} = m.{key}"
+        return copied, deleted
 
-    def reverse(self) -> tuple[str, ...]:
-        """Return the way back: rows and references as they were, and the quarantine's tables gone."""
-        steps = [f"back AS ({self.bring_back()})"]
+    def brings_back(self) -> str:
+        """Return the statement that brings rows back, and points back what still points to the row that stayed."""
+        key = quoted(self.key)
+        steps = []
         for number, reference in enumerate(self.references):
             own, column = quoted(reference.key), quoted(reference.column)
             child = quoted(reference.schema, reference.table)
-            steps.append(
-                f"pointed_{number} AS (UPDATE {child} AS c SET {column} = g.{column}"
-                f" FROM {self._log(reference)} AS g WHERE c.{own} = g.{own})"
-            )
-        drops = [f"DROP TABLE {self._log(reference)}" for reference in self.references]
-        return (f"WITH {', '.join(steps)} SELECT", *drops, f"DROP TABLE {self.aside}", _DROP_SCHEMA_IF_EMPTY)
+            steps += [
+                f"pointed_{number} AS (UPDATE {child} AS c SET {column} = g.{column} FROM {self._log(reference)} AS g"
+                f" JOIN {self.aside} AS q ON q.{key} = g.{column} JOIN returned AS r ON r.{key} = q.{key}"
+                f" WHERE c.{own} = g.{own} AND c.{column} = q.{_KEPT})",
+            ]
+        return self.brings_back_by(key, *steps)
 
     def _log(self, reference: Reference) -> str:
+        return quoted(SCHEMA, self._log_name(reference))
+
+    def _log_name(self, reference: Reference) -> str:
         parts = (*self.why, reference.schema, reference.table, reference.column)
-        return quoted(SCHEMA, object_name(self.schema, self.table, parts))
+        return object_name(self.schema, self.table, parts)
 
 
 @dataclass(frozen=True)
-class QuarantineCopies(_Equal, _Aside):
+class QuarantineCopies(Equal, Aside):
     """Of rows with the same values of some columns one stays, in a table whose rows no key tells apart.
 
     Nothing can refer to them, and what they lack the quarantine gives them: a number as their key.
@@ -198,24 +240,33 @@ class QuarantineCopies(_Equal, _Aside):
         """The columns that repeat."""
         return self.same
 
-    def forward(self) -> tuple[str, ...]:
-        """Return the quarantine's table and the move."""
+    def tables(self) -> tuple[str, ...]:
+        """Return the table of the rows, with a number."""
         return (
             *self.make_aside(),
             f"ALTER TABLE {self.aside} ADD COLUMN {_NUMBER} bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+        )
+
+    def moves(self, limit: int | None = None) -> tuple[str, ...]:
+        """Return the move."""
+        return (
             f"WITH ranked AS (SELECT ctid AS place, row_number() OVER {self.window} AS n FROM {self.source}"
-            f" WHERE {self.given}), moved AS (DELETE FROM {self.source} AS t USING ranked AS r"
-            f" WHERE t.ctid = r.place AND r.n > 1 RETURNING {self.listed('t.')})"
+            f" WHERE {self.given}), surplus AS (SELECT place FROM ranked WHERE n > 1{_limited(limit)}),"
+            f" moved AS (DELETE FROM {self.source} AS t USING surplus AS r WHERE t.ctid = r.place"
+            f" RETURNING {self.listed('t.')})"
             f" INSERT INTO {self.aside} ({self.listed()}) SELECT {self.listed()} FROM moved",
         )
 
-    def reverse(self) -> tuple[str, ...]:
-        """Return the way back; the rule that would refuse the rows must be gone first."""
-        return (self.bring_back(), f"DROP TABLE {self.aside}", _DROP_SCHEMA_IF_EMPTY)
+    def brings_back(self) -> str:
+        """Return the statement that brings rows back."""
+        return (
+            f"WITH returned AS (DELETE FROM {self.aside} AS q WHERE {self.can_return('q')} RETURNING {self.listed()})"
+            f" INSERT INTO {self.source} ({self.listed()}) OVERRIDING SYSTEM VALUE SELECT {self.listed()} FROM returned"
+        )
 
 
 @dataclass(frozen=True)
-class QuarantineOrphans(_Aside):
+class QuarantineOrphans(Aside):
     """Rows that refer to a row that does not exist are moved aside.
 
     Attributes:
@@ -239,8 +290,12 @@ class QuarantineOrphans(_Aside):
         """The columns that refer to nothing."""
         return "orphans", *self.refers
 
-    def forward(self) -> tuple[str, ...]:
-        """Return the quarantine's table and the move."""
+    def tables(self) -> tuple[str, ...]:
+        """Return the table of the rows."""
+        return (*self.make_aside(), f"ALTER TABLE {self.aside} ADD PRIMARY KEY ({quoted(self.key)})")
+
+    def moves(self, limit: int | None = None) -> tuple[str, ...]:
+        """Return the move."""
         key = quoted(self.key)
         given = " AND ".join(f"t.{quoted(column)} IS NOT NULL" for column in self.refers)
         match = " AND ".join(
@@ -249,16 +304,16 @@ class QuarantineOrphans(_Aside):
         )
         parents = quoted(self.referenced_schema, self.referenced_table)
         return (
-            *self.make_aside(),
-            f"ALTER TABLE {self.aside} ADD PRIMARY KEY ({key})",
-            f"WITH moved AS (INSERT INTO {self.aside} SELECT {self.listed('t.')} FROM {self.source} AS t WHERE {given}"
-            f" AND NOT EXISTS (SELECT FROM {parents} AS p WHERE {match}) RETURNING {key})"
-            f" DELETE FROM {self.source} AS t USING moved AS m WHERE t.{key} = m.{key}",
+            f"WITH orphans AS (SELECT t.{key} FROM {self.source} AS t WHERE {given}"
+            f" AND NOT EXISTS (SELECT FROM {parents} AS p WHERE {match}){_limited(limit)}),"
+            f" moved AS (DELETE FROM {self.source} AS t USING orphans AS o WHERE t.{key} = o.{key}"
+            f" AND NOT EXISTS (SELECT FROM {parents} AS p WHERE {match}) RETURNING {self.listed('t.')})"
+            f" INSERT INTO {self.aside} ({self.listed()}) SELECT {self.listed()} FROM moved",
         )
 
-    def reverse(self) -> tuple[str, ...]:
-        """Return the way back; a constraint that would refuse the rows must be gone first."""
-        return (self.bring_back(), f"DROP TABLE {self.aside}", _DROP_SCHEMA_IF_EMPTY)
+    def brings_back(self) -> str:
+        """Return the statement that brings rows back."""
+        return self.brings_back_by(quoted(self.key))
 
 
 @dataclass(frozen=True)
@@ -290,3 +345,12 @@ class QuarantineAndValidate(QuarantineOrphans):
             *super().reverse(),
             f"{altered} ADD CONSTRAINT {name} {self.definition}",
         )
+
+
+def _limited(limit: int | None) -> str:
+    return "" if limit is None else f" LIMIT {limit}"
+
+
+def _together(statements: tuple[str, ...]) -> str:
+    """One statement of several, each of which sees what was committed before it."""
+    return f"DO {literal('BEGIN ' + ' '.join(f'{each};' for each in statements) + ' END').strip()}"

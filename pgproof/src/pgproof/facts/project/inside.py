@@ -24,6 +24,8 @@ TASKS = {
     "engine": "pgproof.facts.project.read_engine",
     "create": "pgproof.facts.project.create_tables",
     "migrations": "pgproof.facts.project.read_migrations",
+    "revisions": "pgproof.migration.write_revisions",
+    "names": "pgproof.migration.name_objects",
 }
 """Modules with a function `collect(*arguments) -> dataclass`."""
 _OLDEST_SQLALCHEMY = 2

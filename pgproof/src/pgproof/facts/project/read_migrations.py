@@ -83,7 +83,7 @@ class _Chain:
         from alembic.util import CommandError
 
         try:
-            self.config = _config(self.ini)
+            self.config = read_config(self.ini)
             self.scripts = ScriptDirectory.from_config(self.config)
         except CommandError as error:
             raise _NoScriptsError(str(error).splitlines()[0]) from None
@@ -234,7 +234,7 @@ class _Chain:
         return str(path)
 
 
-def _config(ini: Path) -> Any:
+def read_config(ini: Path) -> Any:
     """Alembic's configuration, as its command line makes it, and Flask-Migrate's: that is beside env.py."""
     config = _read_config(ini)
     if ini.suffix != ".toml" and not config.get_main_option("script_location") and (ini.parent / "env.py").is_file():

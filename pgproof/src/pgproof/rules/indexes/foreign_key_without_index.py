@@ -31,7 +31,7 @@ from collections.abc import Iterator
 from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import QUARANTINE_SCHEMA, Catalog, Constraint, Index, Table
 from pgproof.facts.model import Facts
-from pgproof.remedy.indexes import CreateIndex
+from pgproof.remedy.indexes import CreateIndex, CreatePartitionedIndex, PartitionIndex
 from pgproof.remedy.names import literal, quoted
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, Severity, constraint_ref, table_ref
 from pgproof.rules.indexes._foreign_key_examples import COVERED, UNCOVERED
@@ -169,15 +169,16 @@ def _finding(facts: Facts, names: Names, table: Table, keys: list[Constraint]) -
                 f"indexes: {len(table.indexes)}, none that begins with ({listed})",
             ),
         ),
-        remedy=_remedy(names, table, columns),
+        remedy=_remedy(facts.catalog, names, table, columns),
     )
 
 
-def _remedy(names: Names, table: Table, columns: tuple[str, ...]) -> Remedy:
+def _remedy(catalog: Catalog, names: Names, table: Table, columns: tuple[str, ...]) -> Remedy:
     listed = ", ".join(columns)
     if table.kind == "partitioned table":
         return Remedy(
-            f"Create an index on {listed}: on ONLY {table.name}, then concurrently on each partition, and attach them."
+            f"Create an index on {listed}: on ONLY {table.name}, then concurrently on each partition, and attach them.",
+            _on_partitions(catalog, names, table, columns),
         )
     where = _where(table, columns)
     create = CreateIndex(
@@ -188,6 +189,38 @@ def _remedy(names: Names, table: Table, columns: tuple[str, ...]) -> Remedy:
         where=where,
     )
     return Remedy(f"Create an index on {listed}{' where it is not NULL' if where else ''}.", (create,))
+
+
+def _on_partitions(
+    catalog: Catalog, names: Names, table: Table, columns: tuple[str, ...]
+) -> tuple[CreatePartitionedIndex, ...]:
+    """Return the index with all its parts; nothing where a partition has one like it already, or can have none."""
+    every = tuple(_descendants(catalog, table))
+    if any(part.kind not in ("table", "partitioned table") for part in every):
+        return ()
+    if any(index.columns[0] in columns for part in every for index in part.indexes):
+        return ()
+    index_names = {part.oid: names.free(part, columns) for part in (table, *every)}
+    schemas = {part.oid: part.schema for part in (table, *every)}
+    parts = tuple(
+        PartitionIndex(
+            part.schema,
+            part.name,
+            index_names[part.oid],
+            (schemas[part.parents[0]], index_names[part.parents[0]]),
+            partitioned=part.kind == "partitioned table",
+        )
+        for part in every
+    )
+    keys = tuple(quoted(column) for column in columns)
+    return (CreatePartitionedIndex(table.schema, table.name, index_names[table.oid], keys, partitions=parts),)
+
+
+def _descendants(catalog: Catalog, table: Table) -> Iterator[Table]:
+    """Yield every partition, a partitioned one before its own."""
+    for part in catalog.partitions(table):
+        yield part
+        yield from _descendants(catalog, part)
 
 
 def _where(table: Table, columns: tuple[str, ...]) -> str | None:

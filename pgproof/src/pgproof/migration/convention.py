@@ -1,0 +1,69 @@
+"""New objects under the names that the project's models would give them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from pgproof.facts.project.child import Project, ask_project
+from pgproof.migration.name_objects import Names, NewObject, ToName
+from pgproof.remedy.constraints import AddCheck, AddForeignKey, AddPrimaryKey, AddUnique
+from pgproof.remedy.indexes import CreateIndex, CreatePartitionedIndex
+from pgproof.remedy.names import quoted
+from pgproof.remedy.operation import Operation
+from pgproof.remedy.plan_values import Wanted
+
+_DEFAULT_SCHEMA = "public"
+
+
+def named_by_models(wanted: Sequence[Wanted], project: Project, models: tuple[str, ...]) -> tuple[Wanted, ...]:
+    """Return what findings want, named by the naming convention of the models' MetaData, where it has one.
+
+    Args:
+        wanted: with pgproof's own names.
+        project: of the models.
+        models: by name; with none the names stay.
+
+    Raises:
+        PgproofError: the models cannot be imported.
+    """
+    objects = [(operation, each) for one in wanted for operation in one.operations for each in _objects(operation)]
+    if not models or not objects:
+        return tuple(wanted)
+    with tempfile.TemporaryDirectory(prefix="pgproof-") as folder:
+        file = Path(folder) / "request.json"
+        request = ToName(models, _DEFAULT_SCHEMA, tuple(each for _, each in objects))
+        file.write_bytes(TypeAdapter(ToName).dump_json(request))
+        names = ask_project(project, "names", (str(file),), Names).names
+    by_operation = {operation: name for (operation, _), name in zip(objects, names, strict=True) if name is not None}
+    return tuple(
+        replace(one, operations=tuple(_named(operation, by_operation) for operation in one.operations))
+        for one in wanted
+    )
+
+
+def _named(operation: Operation, names: dict[Operation, str]) -> Operation:
+    name = names.get(operation)
+    return operation if name is None else replace(operation, name=name)  # type: ignore[call-arg]
+
+
+def _objects(operation: Operation) -> Iterator[NewObject]:
+    if isinstance(operation, CreateIndex | CreatePartitionedIndex):
+        columns = tuple(key[1:-1].replace('""', '"') for key in operation.keys)
+        # A unique index is an index to SQLAlchemy; one over expressions has no column to be named after.
+        if tuple(quoted(column) for column in columns) == operation.keys:
+            yield NewObject("ix", operation.schema, operation.table, columns, operation.name)
+    elif isinstance(operation, AddUnique):
+        yield NewObject("uq", operation.schema, operation.table, operation.columns, operation.name)
+    elif isinstance(operation, AddPrimaryKey):
+        yield NewObject("pk", operation.schema, operation.table, operation.columns, operation.name)
+    elif isinstance(operation, AddCheck):
+        short = operation.name.removeprefix(f"ck_{operation.table}_")
+        yield NewObject("ck", operation.schema, operation.table, (), short)
+    elif isinstance(operation, AddForeignKey):
+        referenced = (operation.referenced_schema, operation.referenced_table, operation.referenced_columns)
+        yield NewObject("fk", operation.schema, operation.table, operation.columns, operation.name, referenced)

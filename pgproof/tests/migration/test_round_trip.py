@@ -1,0 +1,31 @@
+"""Generated revisions up, down and up again, catalog and rows are as they were."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+
+from .projects import catalog, downgrade, make_project, rows, upgrade, write_steps
+from .schemas import Case
+
+
+def test_it_goes_up_and_down_and_up_again(database: str, tmp_path: Path, case: Case) -> None:
+    folder = make_project(tmp_path)
+    write_steps(folder, case.operations)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(case.sql.encode())
+    before = catalog(database), rows(database)
+    upgrade(folder, database)
+    upper = catalog(database), rows(database)
+    assert before[0].difference(upper[0])
+    with psycopg.connect(database) as connection:
+        assert not connection.execute("SELECT FROM pg_index WHERE NOT indisvalid").fetchall()
+        assert not connection.execute("SELECT FROM pg_constraint WHERE NOT convalidated").fetchall()
+    downgrade(folder, database)
+    if case.back:
+        assert before[0].difference(catalog(database)) == ()
+        assert rows(database) == before[1]
+    upgrade(folder, database)
+    assert upper[0].difference(catalog(database)) == ()
+    assert rows(database) == upper[1]
