@@ -10,6 +10,7 @@ from docs.pages import commands, findings, options, rules
 
 from pgproof.commands.grants import GRANTS
 from pgproof.commands.init import TEMPLATE
+from pgproof.proving.document import json_schema as proof_schema
 from pgproof.report.document import json_schema
 
 
@@ -40,5 +41,6 @@ def _pages() -> Iterator[tuple[str, str]]:
     schema = json_schema()
     yield "findings.md", findings.page(json.loads(schema))
     yield "findings.schema.json", schema
+    yield "proof.schema.json", proof_schema()
     yield "grants.sql", GRANTS
     yield "pgproof.toml", TEMPLATE

@@ -17,7 +17,7 @@ from pgproof.server import Server
 from .generated import Made, made
 from .projects import REASON, catalog, downgrade, make_project, rows, upgrade, write_steps
 
-ROUND_TRIPS = int(os.environ.get("ROUND_TRIPS", "12"))
+ROUND_TRIPS = int(os.environ.get("ROUND_TRIPS", "6"))
 """Schemas on each server; ROUND_TRIPS=1000 is what the benchmarks run."""
 
 

@@ -19,7 +19,7 @@ from pgproof.server import Server
 from .projects import BASE, catalog, make_project, rows, upgrade, write_steps
 from .schemas import CASES
 
-_EVERY = 23
+_EVERY = 47
 """Of so many statements one is killed, on each server another one; EVERY_KILL=1 kills at all of them in both modes."""
 
 

@@ -27,6 +27,21 @@ class RulesFormat(StrEnum):
     MARKDOWN = "markdown"
 
 
+class ProofFormat(StrEnum):
+    """How a proof is written."""
+
+    TTY = "tty"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+class Rows(StrEnum):
+    """Which rows the scratch copy gets."""
+
+    SYNTHETIC = "synthetic"
+    COPY = "copy"
+
+
 class Data(StrEnum):
     """How far questions to the data go."""
 

@@ -1,0 +1,192 @@
+"""Faults that a migration mends, shown before and after: the race that inserted duplicates, the delete that scanned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import psycopg
+from psycopg import sql
+
+from pgproof.audit import AuditOptions, ask, examine
+from pgproof.facts.catalog import Catalog, Constraint, QualifiedName, Table
+from pgproof.facts.model import Facts
+from pgproof.proof.measuring import TIMING, Session, open_session
+from pgproof.proving.copies import OwnedCopies
+from pgproof.proving.verdicts import Scan
+from pgproof.reproduce.replay import replay
+from pgproof.reproduce.rows import NotReproducedError
+from pgproof.rules.checking import questions_of
+from pgproof.rules.counter_examples import Saturation
+from pgproof.rules.discovery import all_rules
+from pgproof.rules.finding import Finding
+
+_FAMILIES = ("integrity", "workload")
+"""Of rules whose findings have counter-examples."""
+_TRIES = 50
+"""Rows of a parent that are tried: one whose children keep it from going is no measure."""
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """A fault that was seen before the migration and no longer after it.
+
+    Attributes:
+        rule: whose finding it is.
+        fingerprint: of the finding.
+        before: what was seen, in a sentence.
+        after: the same steps afterwards.
+        steps: what the sessions did before, each with what the server said.
+    """
+
+    rule: str
+    fingerprint: str
+    message: str
+    before: str
+    after: str
+    steps: tuple[str, ...]
+
+
+def replayable(admin_url: str, facts: Facts) -> tuple[Finding, ...]:
+    """Return the findings of a copy whose fault can be shown happening.
+
+    Args:
+        admin_url: of the copy; it is asked, not the source.
+        facts: of the copy.
+    """
+    rules = [rule for rule in all_rules() if rule.metadata.family in _FAMILIES]
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        answers = tuple(ask(connection, facts, questions_of(rules, facts)))
+    audit = examine(facts.with_answers(answers), rules, AuditOptions(today=date.today()))
+    return tuple(
+        each
+        for each in audit.findings
+        if each.counter_example is not None and not isinstance(each.counter_example, Saturation)
+    )
+
+
+def demonstrate(
+    findings: Sequence[Finding],
+    copies: OwnedCopies,
+    templates: tuple[str, str],
+    catalogs: tuple[Catalog, Catalog],
+    told: Callable[[int, int], None],
+) -> Iterator[Demonstration]:
+    """Yield the faults that are shown on a copy as it was, and on one after the migration are not.
+
+    Args:
+        findings: with counter-examples.
+        copies: where both copies are made; they are written to.
+        templates: of the database before, and after.
+        catalogs: of both.
+        told: how many of how many are done.
+    """
+    with copies.fresh(templates[0]) as one, copies.fresh(templates[1]) as other:
+        for done, finding in enumerate(findings):
+            told(done, len(findings))
+            assert finding.counter_example is not None
+            assert not isinstance(finding.counter_example, Saturation)
+            try:
+                before = replay(one.url, catalogs[0], finding.counter_example)
+                if not before.shown:
+                    continue
+                after = replay(other.url, catalogs[1], finding.counter_example)
+            except (NotReproducedError, psycopg.Error, KeyError):
+                continue
+            if not after.shown:
+                steps = tuple(f"{step.session}: {step.statement} ({step.outcome})" for step in before.steps)
+                yield Demonstration(
+                    finding.rule, finding.fingerprint, finding.message, before.verdict, after.verdict, steps
+                )
+
+
+def scans_of_children(
+    before_url: str, after_url: str, before: Catalog, tables: Sequence[QualifiedName]
+) -> tuple[Scan, ...]:
+    """Return what deleting one parent row reads of the tables that refer to it, before and after.
+
+    Args:
+        before_url: of a copy as it was.
+        after_url: of one after the migration.
+        before: the catalog of the first.
+        tables: whose foreign keys are tried.
+    """
+    found = []
+    with open_session(before_url, TIMING) as one, open_session(after_url, TIMING) as other:
+        for name in tables:
+            child = before.named(name)
+            for key in child.foreign_keys if child is not None else ():
+                parent = before.table(key.referenced) if key.referenced is not None else None
+                if child is None or parent is None or child.kind != "table":
+                    continue
+                values = _deletable(one, parent, key, child)
+                seen = [_scanned(session, parent, key, child, values) for session in (one, other)] if values else []
+                if len(seen) == 2 and None not in seen:
+                    (scans, rows), (scans_after, rows_after) = (each for each in seen if each is not None)
+                    found.append(
+                        Scan(
+                            key.name,
+                            str(parent.qualified_name),
+                            str(child.qualified_name),
+                            scans,
+                            scans_after,
+                            rows,
+                            rows_after,
+                        )
+                    )
+    return tuple(found)
+
+
+def _deletable(session: Session, parent: Table, key: Constraint, child: Table) -> tuple[object, ...] | None:
+    """The key of a row of the parent that can be deleted: one that no row refers to, if there is any."""
+    columns = sql.SQL(", ").join(sql.Identifier("p", name) for name in key.referenced_columns)
+    refers = sql.SQL(" AND ").join(
+        sql.SQL("{} = {}").format(sql.Identifier("c", name), sql.Identifier("p", referenced))
+        for name, referenced in zip(key.columns, key.referenced_columns, strict=True)
+    )
+    parents, children = sql.Identifier(parent.schema, parent.name), sql.Identifier(child.schema, child.name)
+    rows = session.execute(
+        sql.SQL(
+            "(SELECT {columns} FROM {parents} p"
+            " WHERE NOT EXISTS (SELECT FROM {children} c WHERE {refers}) LIMIT {tries})"
+            " UNION ALL (SELECT {columns} FROM {parents} p LIMIT {tries})"
+        ).format(columns=columns, parents=parents, children=children, refers=refers, tries=sql.Literal(_TRIES))
+    ).fetchall()
+    for row in rows:
+        try:
+            with session.transaction(force_rollback=True):
+                session.execute("SET LOCAL statement_timeout = '5s'")
+                session.execute(_delete(parent, key), row)
+        except psycopg.Error:
+            continue
+        return tuple(row)
+    return None
+
+
+def _scanned(
+    session: Session, parent: Table, key: Constraint, child: Table, values: tuple[object, ...]
+) -> tuple[int, int] | None:
+    """Full scans of the child, and rows that they and its indexes read, for one delete of a parent."""
+    # By its name, since the migrated copy may have made the table anew.
+    count = (
+        "SELECT coalesce(sum(seq_scan), 0)::int, coalesce(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), 0)::bigint"
+        " FROM pg_stat_xact_user_tables WHERE schemaname = %s AND relname = %s"
+    )
+    try:
+        with session.transaction(force_rollback=True):
+            before = session.execute(count, (child.schema, child.name)).fetchone()
+            session.execute(_delete(parent, key), values)
+            after = session.execute(count, (child.schema, child.name)).fetchone()
+    except psycopg.Error:
+        return None
+    assert before is not None
+    assert after is not None
+    return int(after[0] - before[0]), int(after[1] - before[1])
+
+
+def _delete(parent: Table, key: Constraint) -> sql.Composed:
+    condition = sql.SQL(" AND ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder()) for name in key.referenced_columns
+    )
+    return sql.SQL("DELETE FROM {} WHERE {}").format(sql.Identifier(parent.schema, parent.name), condition)

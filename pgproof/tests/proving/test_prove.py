@@ -1,0 +1,257 @@
+"""Whole proofs of small revisions: what helps, what blocks, and what is kept where something stops the proof."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import psutil
+import psycopg
+import pytest
+
+from pgproof.errors import PgproofError
+from pgproof.facts.read import read_facts
+from pgproof.facts.server_state import Statement
+from pgproof.facts.source import ServerSource, connect, parse_source
+from pgproof.proving.document import from_json, json_schema, to_json
+from pgproof.proving.run import Wanted, prove
+from pgproof.report.proof_text import proof_as_text
+from pgproof.server import running_server
+
+from .conftest import Project
+
+HOLDS = """
+    with op.get_context().autocommit_block():
+        # Of a killed run the backend may still be at work; what it leaves is known by its name alone, and made anew.
+        while not op.get_bind().exec_driver_sql("SELECT pg_try_advisory_lock(1)").scalar():
+            time.sleep(0.05)
+        for name, columns, unique in (
+            ("orders_placed", ["placed"], False), ("orders_customer", ["customer_id"], False),
+            ("orders_state", ["state"], False), ("customers_email", ["email"], True),
+        ):
+            op.drop_index(name, postgresql_concurrently=True, if_exists=True)
+            op.create_index(
+                name, name.split("_")[0], columns, unique=unique, postgresql_concurrently=True
+            )
+"""
+BACK = """
+    with op.get_context().autocommit_block():
+        for name in ("orders_placed", "orders_customer", "orders_state", "customers_email"):
+            op.drop_index(name, postgresql_concurrently=True, if_exists=True)
+"""
+
+
+def statement(query: str, calls: int = 100) -> Statement:
+    return Statement(1, None, query, calls, 1.0, 1.0, float(calls), 0.0, calls, 0, 0, 0)
+
+
+WORKLOAD = (
+    statement("SELECT * FROM orders WHERE placed = $1"),
+    statement("SELECT nick FROM customers WHERE id = $1"),
+    statement("SELECT count(*) FROM orders WHERE placed > now() - $1::interval"),
+    statement("SELECT * FROM gone WHERE id = $1"),
+)
+
+
+def wanted(project: Project, source: str) -> Wanted:
+    parsed = parse_source(source)
+    assert isinstance(parsed, ServerSource)
+    with connect(parsed) as connection:
+        facts = read_facts(connection)
+    facts = replace(facts, server=replace(facts.server, statements=WORKLOAD))
+    return Wanted(parsed, facts, project.root, Path("alembic.ini"), data="copy", scale=1, kill_budget=0)
+
+
+def our_postmasters() -> set[int]:
+    """Process ids of the servers that this process runs."""
+    me = psutil.Process()
+    return {each.pid for each in me.children() if each.name() == "postgres"}
+
+
+@pytest.fixture
+def larger(source: str) -> str:
+    """The shop with rows enough for an index to matter, and a duplicate-free e-mail that nothing keeps so."""
+    with psycopg.connect(source, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO orders (customer_id, placed)"
+            " SELECT 1 + n % 200, now() - n * interval '1 second' FROM generate_series(1, 20000) n"
+        )
+        connection.execute("ANALYZE")
+    return source
+
+
+def test_a_revision_that_holds(project: Project, larger: str) -> None:
+    project.revision(HOLDS, BACK)
+    running = our_postmasters()
+    proof = prove(wanted(project, larger))
+    assert our_postmasters() == running
+    assert (proof.verdict, proof.problems, proof.stopped) == ("holds", (), None)
+    assert proof.revisions == ("a2",)
+    assert (proof.round_trip.catalog_equal, proof.round_trip.rows_equal, len(proof.round_trip.seconds)) == (
+        True,
+        True,
+        3,
+    )
+    assert proof.from_empty is not None
+    assert (proof.from_empty.built, proof.from_empty.differs) == (True, None)
+    verdicts = {each.name: each for each in proof.operations}
+    assert {name.split(" on ")[0]: each.verdict for name, each in verdicts.items()} == {
+        "create index public.orders_placed": "helps",
+        "create index public.orders_customer": "integrity",
+        "create index public.orders_state": "no-effect",
+        "create index public.customers_email": "integrity",
+    }
+    assert all(each.seconds and each.bytes > 0 for each in verdicts.values())
+    assert "reads 0" in verdicts["create index public.orders_customer on public.orders"].why
+    (scan,) = proof.scans
+    assert (scan.before, scan.after, scan.mended) == (1, 0, True)
+    by_text = {each.sql: each for each in proof.statements}
+    placed = by_text["SELECT * FROM orders WHERE placed = $1"]
+    assert placed.after.buffers < placed.before.buffers / 5
+    assert "Seq Scan" in placed.before_plan
+    assert "orders_placed" in placed.after_plan
+    assert by_text["SELECT count(*) FROM orders WHERE placed > now() - $1::interval"].calls >= 2
+    (unmeasured,) = proof.not_measured
+    assert 'relation "gone" does not exist' in unmeasured.why
+    # A copy of a customer would be refused by the new rule, so there is no rate to compare.
+    (inserts,) = proof.writes
+    assert inserts.table == "public.orders"
+    assert 0 < inserts.after_rows_per_s < 1_000_000
+    assert all(each.rerun == "completes" for each in proof.kills)
+    assert len(proof.kills) >= 6
+    jsonschema.validate(json.loads(to_json(proof)), json.loads(json_schema()), cls=jsonschema.Draft202012Validator)
+    assert from_json(to_json(proof)) == proof
+    assert "The migration holds: a2" in proof_as_text(proof)
+    with psycopg.connect(larger) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("a1",)
+        assert connection.execute("SELECT to_regclass('orders_placed')").fetchone() == (None,)
+
+
+@pytest.fixture
+def auditor(embedded_source: str) -> Iterator[str]:
+    """A role of the source's server that is no superuser's."""
+    with psycopg.connect(embedded_source, autocommit=True) as connection:
+        connection.execute("CREATE ROLE auditor")
+        yield "auditor"
+        connection.execute("DROP ROLE auditor")
+
+
+def test_a_race_that_is_over_is_shown(project: Project, embedded_source: str, auditor: str) -> None:
+    with psycopg.connect(embedded_source) as connection:
+        connection.execute(
+            "CREATE TABLE watched (id int GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,"
+            " customer_id int NOT NULL REFERENCES customers, order_id int NOT NULL REFERENCES orders)"
+        )
+    project.revision(
+        """
+        op.create_unique_constraint("one_watch", "watched", ["customer_id", "order_id"])
+        op.execute("GRANT SELECT ON customers TO auditor")
+        """,
+        """
+        op.drop_constraint("one_watch", "watched")
+        op.execute("REVOKE SELECT ON customers FROM auditor")
+        """,
+    )
+    proof = prove(wanted(project, embedded_source))
+    (shown,) = proof.demonstrations
+    assert "holds two rows with the same (customer_id, order_id)" in shown.before
+    assert "was refused" in shown.after
+    assert (proof.verdict, proof.problems) == ("holds", ())
+    operation = next(each for each in proof.operations if "one_watch" in each.name)
+    assert (operation.name, operation.verdict) == ("create unique one_watch on public.watched", "integrity")
+    assert proof.from_empty is not None
+    assert "watched" in (proof.from_empty.why or "")
+
+
+def test_a_blocking_index_and_a_column_that_goes_under_traffic(project: Project, embedded_source: str) -> None:
+    # 500 rows take a second, whatever the machine.
+    slowly = (
+        "CREATE OR REPLACE FUNCTION slowly(id int) RETURNS int IMMUTABLE LANGUAGE plpgsql"
+        " AS 'BEGIN PERFORM pg_sleep(0.002); RETURN id; END'"
+    )
+    with psycopg.connect(embedded_source) as connection:
+        connection.execute(slowly.encode())
+    project.revision(
+        """
+        op.execute("CREATE INDEX orders_slow ON orders (slowly(id))")
+        op.execute("ALTER TABLE customers RENAME nick TO nickname")
+        """,
+        """
+        op.drop_index("orders_slow")
+        op.execute("ALTER TABLE customers RENAME nickname TO nick")
+        """,
+    )
+    proof = prove(replace(wanted(project, embedded_source), traffic=True))
+    assert proof.verdict == "fails"
+    wrong = {each.name: each for each in proof.problems}
+    assert {"blocks traffic", "blocking lock", "breaks the workload", "breaks traffic"} <= wrong.keys()
+    assert 'column "nick" does not exist' in wrong["breaks the workload"].what
+    assert 'column "nick" does not exist' in wrong["breaks traffic"].what
+    (operation,) = [each for each in proof.operations if "orders_slow" in each.name]
+    (lock,) = [each for each in operation.locks if each.mode == "ShareLock"]
+    assert lock.relation == "public.orders"
+    assert lock.held_ms > 500
+    assert lock.waited_ms > 500
+    assert proof.traffic is not None
+    assert proof.traffic.longest_wait_ms > 500
+    assert proof.traffic.calm.errors == ()
+    assert proof.traffic.calm.write_share > 0
+    assert {each.kind for each in proof.traffic.timeline} == {"held", "waited"}
+    assert "blocking lock" in proof_as_text(proof)
+
+
+def test_what_was_proven_is_kept_when_the_scratch_server_dies(project: Project, embedded_source: str) -> None:
+    project.revision(HOLDS, BACK)
+    running = our_postmasters()
+
+    def crash(stage: str, done: int, total: int) -> None:
+        if stage == "kills" and done == 1:
+            for pid in our_postmasters() - running:
+                psutil.Process(pid).kill()
+
+    proof = prove(wanted(project, embedded_source), crash)
+    assert proof.stopped is not None
+    assert proof.stopped.startswith("kills: ")
+    assert proof.verdict == "incomplete"
+    assert (proof.round_trip.catalog_equal, proof.round_trip.rows_equal) == (True, True)
+    assert len(proof.operations) == 4
+    assert "demonstrations" not in {each.name for each in proof.stages}
+    assert our_postmasters() == running
+
+
+def test_a_given_scratch_server(project: Project, embedded_source: str) -> None:
+    project.revision('op.execute("CREATE INDEX orders_state ON orders (state)")', 'op.drop_index("orders_state")')
+    with running_server(settings={"fsync": "off"}, tcp=True) as given:
+        with psycopg.connect(given.url(), autocommit=True) as connection:
+            connection.execute("CREATE ROLE prover LOGIN CREATEDB PASSWORD 'a:secret'")
+        url = given.url().replace("postgres:" + given.url().split(":")[2].split("@")[0], "prover:a%3Asecret")
+        wanted_there = replace(wanted(project, embedded_source), scratch_url=url)
+        proof = prove(wanted_there)
+        assert (proof.verdict, proof.problems) == ("holds", ())
+        assert proof.kills
+        with psycopg.connect(given.url()) as connection:
+            left = connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'pgproof%'").fetchall()
+        assert left == []
+        with pytest.raises(PgproofError, match="postgres is a superuser of the scratch server"):
+            prove(replace(wanted_there, scratch_url=given.url()))
+        with psycopg.connect(given.url(), autocommit=True) as connection:
+            connection.execute("ALTER ROLE prover NOCREATEDB")
+        with pytest.raises(PgproofError, match="ALTER ROLE prover CREATEDB"):
+            prove(wanted_there)
+
+
+def test_the_examined_server_is_no_scratch_server(project: Project, embedded_source: str) -> None:
+    project.revision("pass", "pass")
+    with psycopg.connect(embedded_source, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS prover")
+        connection.execute("CREATE ROLE prover LOGIN CREATEDB")
+    url = embedded_source.replace("postgres@", "prover@")
+    try:
+        with pytest.raises(PgproofError, match="the scratch server is the one that is examined"):
+            prove(replace(wanted(project, embedded_source), scratch_url=url))
+    finally:
+        with psycopg.connect(embedded_source, autocommit=True) as connection:
+            connection.execute("DROP ROLE prover")
