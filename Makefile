@@ -25,7 +25,7 @@ demo: $(VENV)/.installed ## replay the journey from phase 2 to head and print th
 	@$(BIN)/intowork demo --scale $(SCALE)
 
 test: lint ## lint, then run all tests on every PostgreSQL there is
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2
 
 test-lowest: $(LOWEST)/.installed ## what depends on a project's own packages, with the oldest that are supported
 	@$(LOWEST)/bin/python -m pytest -n 2 --dist loadfile --confcutdir pgproof/tests -p pgproof.testing \
@@ -47,7 +47,7 @@ docs: $(VENV)/.installed ## build the documentation into docs/_build/html; a war
 	@echo "docs/_build/html/index.html"
 
 kills: $(VENV)/.installed ## kill every migration at every statement in both ways on every server; the tests share them out
-	@EVERY_KILL=1 $(BIN)/python -m pytest -n 2 --dist loadgroup intowork/tests/migrations/test_kills.py
+	@EVERY_KILL=1 $(BIN)/python -m pytest -n 2 intowork/tests/migrations/test_kills.py
 
 mutation: $(VENV)/.installed ## judge every rule that changed by its mutants, into benchmarks/results/mutation.md
 	@$(BIN)/python -m benchmarks.mutation

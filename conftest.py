@@ -1,8 +1,11 @@
 """Every test of the repository has the servers and scratch databases of `pgproof.testing`."""
 
 from multiprocessing import forkserver, get_context
+from pathlib import PurePath
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 # Imported before pytest gives the folders intowork/ and pgproof/ their names.
 import intowork
@@ -18,13 +21,19 @@ TOGETHER = ("dossier", "docs")
 __all__ = ["intowork", "pgproof"]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a module on one worker, so that what they share is made once."""
-    for item in items:
-        if item.path.name not in SPREAD:
-            group = item.path.parent if item.path.parent.name in TOGETHER else item.path
-            item.add_marker(pytest.mark.xdist_group(str(group)))
+class ByModule(LoadScopeScheduling):
+    """Keeps the tests of a module on one worker, so that what they share is made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = PurePath(nodeid.partition("::")[0])
+        if file.name in SPREAD:
+            return nodeid
+        return str(file.parent if file.parent.name in TOGETHER else file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByModule:
+    """Schedule by module: pytest 9.2 no longer shows xdist's own grouping which group a test is in."""
+    return ByModule(config, log)
 
 
 def pytest_sessionstart() -> None:

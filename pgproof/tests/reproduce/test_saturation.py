@@ -45,5 +45,5 @@ def test_what_fits_is_let_in_and_shows_nothing() -> None:
 
 
 def test_a_server_too_large_for_this_machine_is_left_alone() -> None:
-    with pytest.raises(PgproofError, match=rf"would take 1998 connections .* opens {MOST_CONNECTIONS} at most"):
+    with pytest.raises(PgproofError, match=rf"would take 1,998 connections .* opens {MOST_CONNECTIONS} at most"):
         saturate(RefusedClients(100, 100, 2_000, 3, None, None))

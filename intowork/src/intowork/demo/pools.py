@@ -112,9 +112,10 @@ def crowd_on_engine(engine: Engine, requests: Sequence[Request], *, users: int, 
     start = time.perf_counter()
     for thread in threads:
         thread.start()
+    tally.checked_out.append(engine.pool.checkedout())  # type: ignore[attr-defined]
     while any(thread.is_alive() for thread in threads):
-        tally.checked_out.append(engine.pool.checkedout())  # type: ignore[attr-defined]
         time.sleep(SAMPLE_SECONDS)
+        tally.checked_out.append(engine.pool.checkedout())  # type: ignore[attr-defined]
     return tally.crowd(users, time.perf_counter() - start, _DEFAULT_LIMIT)
 
 
