@@ -26,7 +26,7 @@ _EVERY = 47
 @pytest.fixture
 def clients(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    return importlib.import_module("migration_clients")
+    return importlib.import_module("revision_clients")
 
 
 def modes_on(newest: bool, one: KillMode) -> tuple[KillMode, ...]:
@@ -63,7 +63,7 @@ def test_a_revision_killed_anywhere_can_be_run_again(
                     return f"the catalog differs: {differences[0]}"
                 return None if rows(url) == expected[1] else "the rows differ"
 
-            client = Function(partial(getattr(clients, direction), str(folder)), preload=("migration_clients",))
+            client = Function(partial(getattr(clients, direction), str(folder)), preload=("revision_clients",))
             modes = modes_on(newest, KillMode.backend if direction == "up" else KillMode.client)
             results = tuple(prove_kills(server, _name(start), client, check, modes=modes, chosen=chosen_on(newest)))
     assert [each for each in results if each.problem] == []

@@ -59,13 +59,13 @@ def test_it_says_nothing_but_opinions(
     embedded_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, direction: str
 ) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    clients = importlib.import_module("migration_clients")
+    clients = importlib.import_module("revision_clients")
     folder = make_project(tmp_path)
     write_steps(folder, CASES[name].operations)
     with psycopg.connect(embedded_database, autocommit=True) as connection:
         connection.execute(CASES[name].sql.encode())
     upgrade(folder, embedded_database, BASE if direction == "up" else "head")
-    client = Function(partial(getattr(clients, direction), str(folder)), preload=("migration_clients",))
+    client = Function(partial(getattr(clients, direction), str(folder)), preload=("revision_clients",))
     ran = record_statements(embedded_database, client)
     assert ran.returncode == 0, ran.output
     # What comes before is Alembic's and the driver's own.
