@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 import weakref
+from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
 from time import perf_counter_ns
@@ -22,7 +23,7 @@ from .sites import Site, Sites
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-    from sqlalchemy.engine import ExceptionContext, ExecutionContext
+    from sqlalchemy.engine import ExecutionContext
     from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction
 
 _MOST_SHAPES = 5_000
@@ -59,13 +60,15 @@ class Recorder:
         self._tasks: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
     def listen_to_engines(self) -> None:
-        """Record what every engine of the process executes, those of the future included."""
+        """Record what every engine of the process executes, those of the future included.
+
+        The dialect's events and not the engine's: where an engine has any, SQLAlchemy prepares and calls many more.
+        """
         from sqlalchemy import Engine, event
 
-        event.listen(Engine, "begin", self._began)
-        event.listen(Engine, "before_cursor_execute", self._before, retval=True)
-        event.listen(Engine, "after_cursor_execute", self._after)
-        event.listen(Engine, "handle_error", self._failed)
+        event.listen(Engine, "do_execute", self._execute)
+        event.listen(Engine, "do_executemany", self._execute_many)
+        event.listen(Engine, "do_execute_no_params", self._execute_without)
 
     def listen_to_sessions(self) -> None:
         """Record which statements the ORM sends on its own, and where a session's transaction begins."""
@@ -78,13 +81,24 @@ class Recorder:
     def _number(self) -> str:
         return f"{self._process}-{next(self._numbers)}"
 
-    def _began(self, connection: Connection) -> None:
-        connection.pgproof_unit = self._number()  # type: ignore[attr-defined]
-
     def _session_began(self, session: Session, transaction: SessionTransaction, connection: Connection) -> None:
         # A session that joins an outer transaction, as in tests, is a unit of its own; a savepoint is none.
         if not transaction.nested:
-            self._began(connection)
+            self._new_unit(connection, connection.get_transaction())
+
+    def _new_unit(self, connection: Connection, transaction: Any) -> tuple[Any, str]:
+        # Weakly: a connection that nobody closes goes with its last reference, as it does unrecorded.
+        unit = (weakref.ref(transaction), self._number())
+        connection.pgproof_unit = unit  # type: ignore[attr-defined]
+        return unit
+
+    def _unit(self, connection: Connection, transaction: Any) -> str:
+        """The transaction that a statement belongs to: a number that is its own."""
+        unit = getattr(connection, "pgproof_unit", None)
+        if unit is None or unit[0]() is not transaction:
+            unit = self._new_unit(connection, transaction)
+        number: str = unit[1]
+        return number
 
     def _orm_executes(self, state: ORMExecuteState) -> None:
         try:
@@ -123,59 +137,52 @@ class Recorder:
         )
         return name
 
-    def _before(
-        self, connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
-    ) -> tuple[str, Any]:
-        context.pgproof_started = perf_counter_ns()
-        return statement, parameters
+    def _execute(self, cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+        return self._timed(context.dialect.do_execute, cursor, statement, parameters, context, (parameters,))
 
-    def _after(
+    def _execute_many(self, cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+        return self._timed(context.dialect.do_executemany, cursor, statement, parameters, context, (parameters,), True)
+
+    def _execute_without(self, cursor: Any, statement: str, context: Any) -> bool:
+        return self._timed(context.dialect.do_execute_no_params, cursor, statement, (), context, ())
+
+    def _timed(
         self,
-        connection: Connection,
+        execute: Callable[..., None],
         cursor: Any,
         statement: str,
         parameters: Any,
-        context: ExecutionContext,
-        many: bool,
-    ) -> None:
-        took = perf_counter_ns() - context.pgproof_started  # type: ignore[attr-defined]
+        context: Any,
+        given: tuple[Any, ...],
+        many: bool = False,
+    ) -> bool:
+        """Execute in the dialect's place, which returning True says."""
+        started = perf_counter_ns()
+        try:
+            execute(cursor, statement, *given, context)
+        except Exception as error:
+            took = perf_counter_ns() - started
+            state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""
+            self._executed(statement, parameters, context, many, took, f',"error":{json.dumps(str(state))}')
+            raise
+        took = perf_counter_ns() - started
         # Of a server-side cursor nobody knows yet how many rows it has.
         rows = getattr(cursor, "rowcount", -1)
         more = f',"rows":{rows}' if isinstance(rows, int) and rows >= 0 else ""
-        self._executed(connection, statement, parameters, context, many, took, more)
-
-    def _failed(self, failure: ExceptionContext) -> None:
-        context, connection = failure.execution_context, failure.connection
-        started = getattr(context, "pgproof_started", None)
-        if started is None or failure.statement is None or context is None or connection is None:
-            return
-        error = failure.original_exception
-        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or ""
-        self._executed(
-            connection,
-            failure.statement,
-            failure.parameters,
-            context,
-            context.executemany,
-            perf_counter_ns() - started,
-            f',"error":{json.dumps(str(state))}',
-        )
+        self._executed(statement, parameters, context, many, took, more)
+        return True
 
     def _executed(
-        self,
-        connection: Connection,
-        statement: str,
-        parameters: Any,
-        context: ExecutionContext,
-        many: bool,
-        took: int,
-        more: str,
+        self, statement: str, parameters: Any, context: ExecutionContext, many: bool, took: int, more: str
     ) -> None:
-        # The rows of an INSERT that SQLAlchemy puts into one VALUES come as one set, although it calls it many.
-        many = many and isinstance(parameters, list)
+        connection = context.root_connection
+        transaction = connection.get_transaction()
+        if transaction is None:
+            # Nothing of the application's is outside a transaction: SQLAlchemy asks a new server who it is.
+            return
         try:
             head, form = self._shape(statement, parameters, context, many)
-            unit = getattr(connection, "pgproof_unit", "")
+            unit = self._unit(connection, transaction)
             line = f'{head}"unit":"{unit}","task":"{self._task()}","ms":{took / 1e6:.3f}{more}{self._site()}'
             sets = len(parameters) if many else form.sets
             if sets > 1:
