@@ -4,31 +4,9 @@ SELECT /* pgproof */ c.oid::bigint AS relation, s.attname AS column, s.null_frac
        s.avg_width AS average_bytes, s.n_distinct::float8 AS n_distinct, s.correlation::float8 AS correlation,
        s.most_common_freqs::float8[] AS frequencies,
        CASE WHEN t.typcategory IN ('N', 'B', 'E', 'S') THEN s.most_common_vals::text::text[] END AS common_words,
-       CASE t.typname
-           WHEN 'date' THEN (SELECT array_agg(extract(epoch FROM x::date)::float8 ORDER BY i)
-                             FROM unnest(s.most_common_vals::text::text[]) WITH ORDINALITY AS u (x, i))
-           WHEN 'timestamp' THEN (SELECT array_agg(extract(epoch FROM x::timestamp)::float8 ORDER BY i)
-                                  FROM unnest(s.most_common_vals::text::text[]) WITH ORDINALITY AS u (x, i))
-           WHEN 'timestamptz' THEN (SELECT array_agg(extract(epoch FROM x::timestamptz)::float8 ORDER BY i)
-                                    FROM unnest(s.most_common_vals::text::text[]) WITH ORDINALITY AS u (x, i))
-           WHEN 'time' THEN (SELECT array_agg(extract(epoch FROM x::time)::float8 ORDER BY i)
-                             FROM unnest(s.most_common_vals::text::text[]) WITH ORDINALITY AS u (x, i))
-           WHEN 'interval' THEN (SELECT array_agg(extract(epoch FROM x::interval)::float8 ORDER BY i)
-                                 FROM unnest(s.most_common_vals::text::text[]) WITH ORDINALITY AS u (x, i))
-       END AS common_seconds,
+       seconds.common AS common_seconds,
        CASE WHEN t.typcategory = 'N' THEN s.histogram_bounds::text::text[] END AS bound_words,
-       CASE t.typname
-           WHEN 'date' THEN (SELECT array_agg(extract(epoch FROM x::date)::float8 ORDER BY i)
-                             FROM unnest(s.histogram_bounds::text::text[]) WITH ORDINALITY AS u (x, i))
-           WHEN 'timestamp' THEN (SELECT array_agg(extract(epoch FROM x::timestamp)::float8 ORDER BY i)
-                                  FROM unnest(s.histogram_bounds::text::text[]) WITH ORDINALITY AS u (x, i))
-           WHEN 'timestamptz' THEN (SELECT array_agg(extract(epoch FROM x::timestamptz)::float8 ORDER BY i)
-                                    FROM unnest(s.histogram_bounds::text::text[]) WITH ORDINALITY AS u (x, i))
-           WHEN 'time' THEN (SELECT array_agg(extract(epoch FROM x::time)::float8 ORDER BY i)
-                             FROM unnest(s.histogram_bounds::text::text[]) WITH ORDINALITY AS u (x, i))
-           WHEN 'interval' THEN (SELECT array_agg(extract(epoch FROM x::interval)::float8 ORDER BY i)
-                                 FROM unnest(s.histogram_bounds::text::text[]) WITH ORDINALITY AS u (x, i))
-       END AS bound_seconds,
+       seconds.bounds AS bound_seconds,
        extract(epoch FROM now())::float8 AS now, t.typname IN ('date', 'timestamp', 'timestamptz') AS from_now,
        s.most_common_elem_freqs::float8[] AS element_frequencies,
        s.elem_count_histogram::float8[] AS element_counts
@@ -45,5 +23,19 @@ JOIN LATERAL (
     )
     SELECT typname, typcategory FROM below WHERE typbasetype = 0
 ) t ON true
+CROSS JOIN LATERAL (
+    SELECT array_agg(v.seconds ORDER BY u.i) FILTER (WHERE w.common) AS common,
+           array_agg(v.seconds ORDER BY u.i) FILTER (WHERE NOT w.common) AS bounds
+    FROM (VALUES (true, s.most_common_vals::text::text[]), (false, s.histogram_bounds::text::text[])) w (common, words)
+    CROSS JOIN unnest(w.words) WITH ORDINALITY AS u (word, i)
+    CROSS JOIN LATERAL (SELECT CASE t.typname
+        WHEN 'date' THEN extract(epoch FROM u.word::date)
+        WHEN 'timestamp' THEN extract(epoch FROM u.word::timestamp)
+        WHEN 'timestamptz' THEN extract(epoch FROM u.word::timestamptz)
+        WHEN 'time' THEN extract(epoch FROM u.word::time)
+        WHEN 'interval' THEN extract(epoch FROM u.word::interval)
+    END::float8) v (seconds)
+    WHERE t.typname IN ('date', 'timestamp', 'timestamptz', 'time', 'interval')
+) seconds
 WHERE s.schemaname !~ '^pg_' AND s.schemaname <> 'information_schema' AND NOT s.inherited AND c.relkind = 'r'
 ORDER BY c.oid, s.attname
