@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from pgproof.rules import given
-from pgproof.rules.indexes._workload_examples import HAZARD, reading
 from pgproof.rules.rule import Example
+from pgproof.rules.statement_examples import HAZARD, reading
 
 _T = """
     CREATE TABLE t (id int PRIMARY KEY, a int, b int, c text, d int, e int, f int, part int, tags int[], extra jsonb,

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from pgproof.facts.catalog import QUARANTINE_SCHEMA, Catalog, Column, Constraint, Index, IndexKey, Table
+from pgproof.facts.catalog import QUARANTINE_SCHEMA, Catalog, Constraint, Index, IndexKey, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Answer, Counts, Question
 from pgproof.facts.table_statistics import ColumnStatistics
@@ -16,16 +16,13 @@ from pgproof.remedy.indexes import CreateIndex, DropIndex
 from pgproof.remedy.names import literal, object_name, quoted
 from pgproof.remedy.operation import Operation
 from pgproof.rules.finding import Evidence, ObjectRef, Remedy, index_ref
-from pgproof.rules.indexes._sql_text import columns_required
+from pgproof.rules.index_keys import has_own_collation
 
 MOSTLY_NULL = 0.9
 """Share of NULL from which an index without them is at most a tenth as many entries."""
 
 A_MONTH = timedelta(days=35)
 """Statistics of this age have seen a job that runs once a month."""
-
-_RANGES_ONLY = frozenset(("brin",))
-"""Methods that find ranges of pages rather than rows: an equality may still read most of the table."""
 
 
 def indexed_tables(catalog: Catalog) -> Iterator[Table]:
@@ -38,34 +35,6 @@ def indexed_tables(catalog: Catalog) -> Iterator[Table]:
         for table in catalog.tables
         if table.indexes and table.extension is None and table.schema != QUARANTINE_SCHEMA
     )
-
-
-def leading_columns(table: Table, index: Index, columns: Collection[str]) -> tuple[str, ...]:
-    """Return the leading columns of an index by which rows with given values of some columns can be looked up.
-
-    A partial index counts if its predicate says no more than that some of these columns are not NULL, which every
-    equality implies. An index sorted by another collation than the column's serves no comparison of the column.
-    """
-    if not index.usable or index.method in _RANGES_ONLY:
-        return ()
-    if index.partial:
-        required = columns_required(table, index.predicate)
-        if required is None or not required <= set(columns):
-            return ()
-    found: list[str] = []
-    for key in index.keys:
-        if key.column is None or key.column not in columns or not has_own_collation(table.column(key.column), key):
-            break
-        found.append(key.column)
-    return tuple(found)
-
-
-def has_own_collation(column: Column, key: IndexKey) -> bool:
-    """Tell whether an index sorts a column as the column itself sorts."""
-    if column.type_kind == "d" or column.base_type not in ("text", "varchar", "bpchar"):
-        # Other types have a collation of their own, or none, and an index follows it unless told otherwise.
-        return key.collation is None or column.collation in (None, key.collation)
-    return key.collation == (column.collation or "default")
 
 
 def mostly_null(statistics: ColumnStatistics) -> bool:

@@ -16,7 +16,7 @@ from pgproof.facts.once import once
 from pgproof.facts.questions import PlanNode, PlanOf
 from pgproof.rules.finding import NotChecked
 from pgproof.rules.indexes._shared import stored
-from pgproof.rules.indexes._workload import (
+from pgproof.rules.statements import (
     frequent,
     large_table,
     nodes,

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pgproof.facts.catalog import Catalog, Index, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.once import once
+from pgproof.rules.index_keys import leading_columns
 from pgproof.rules.indexes._covering import Redundancy, redundancies
-from pgproof.rules.indexes._shared import indexed_tables, leading_columns, scans_unknown, stored
+from pgproof.rules.indexes._shared import indexed_tables, scans_unknown, stored
 from pgproof.rules.indexes._unprovable import indexes_kept_out
 from pgproof.rules.reading import counters
 

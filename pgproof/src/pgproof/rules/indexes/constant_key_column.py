@@ -27,9 +27,9 @@ from pgproof.facts.model import Facts
 from pgproof.rules.finding import Finding, NotChecked, Remedy, index_ref
 from pgproof.rules.indexes._covering import covers
 from pgproof.rules.indexes._shared import Names, definitions, index_refs, replacing, without_key
-from pgproof.rules.indexes._sql_text import columns_fixed
 from pgproof.rules.indexes._unused import remaining_indexes
 from pgproof.rules.rule import Example, Metadata
+from pgproof.rules.sql_text import columns_fixed
 
 METADATA = Metadata(code="IDX18", slug="constant-key-column", severity="low")
 

@@ -38,7 +38,9 @@ from pgproof.remedy.names import literal, object_name
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, table_ref
 from pgproof.rules.indexes._stated import analysed
-from pgproof.rules.indexes._workload import (
+from pgproof.rules.rule import Example, Metadata
+from pgproof.rules.statement_examples import HAZARD
+from pgproof.rules.statements import (
     distinct_values,
     explained,
     frequent,
@@ -50,8 +52,6 @@ from pgproof.rules.indexes._workload import (
     statement_ref,
     unrecorded,
 )
-from pgproof.rules.indexes._workload_examples import HAZARD
-from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(
     code="IDX14",

@@ -34,20 +34,13 @@ from pgproof.facts.model import Facts
 from pgproof.remedy.indexes import CreateIndex, CreatePartitionedIndex, PartitionIndex
 from pgproof.remedy.names import literal, quoted
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, Severity, constraint_ref, table_ref
+from pgproof.rules.index_keys import leading_columns
 from pgproof.rules.indexes._foreign_key_examples import COVERED, UNCOVERED
-from pgproof.rules.indexes._shared import (
-    A_MONTH,
-    Names,
-    counted_for,
-    counted_since,
-    leading_columns,
-    mostly_null,
-    referenced_table,
-)
-from pgproof.rules.indexes._workload import distinct_values, rows_of
+from pgproof.rules.indexes._shared import A_MONTH, Names, counted_for, counted_since, mostly_null, referenced_table
 from pgproof.rules.reading import counters
 from pgproof.rules.rule import Metadata
 from pgproof.rules.severity import by_size, lowered
+from pgproof.rules.statements import distinct_values, rows_of
 
 METADATA = Metadata(code="IDX01", slug="foreign-key-without-index", severity="medium")
 

@@ -35,10 +35,10 @@ from pgproof.facts.server_state import Statement
 from pgproof.remedy.names import literal, quoted
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, Severity, index_ref, table_ref
-from pgproof.rules.indexes._sql_text import Update, columns_named, update_of
 from pgproof.rules.indexes._unused import remaining_indexes
 from pgproof.rules.rule import Example, Metadata
 from pgproof.rules.severity import MANY_ROWS, raised
+from pgproof.rules.sql_text import Update, columns_named, update_of
 
 METADATA = Metadata(
     code="IDX19", slug="index-that-kills-hot-updates", severity="low", needs=("statistics", "statements")

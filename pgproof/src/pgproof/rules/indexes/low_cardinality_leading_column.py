@@ -34,11 +34,12 @@ from pgproof.facts.table_statistics import ColumnStatistics
 from pgproof.remedy.names import literal
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, index_ref
-from pgproof.rules.indexes._shared import leading_columns, takes
+from pgproof.rules.index_keys import leading_columns
+from pgproof.rules.indexes._shared import takes
 from pgproof.rules.indexes._stated import analysed
 from pgproof.rules.indexes._unused import remaining_indexes
-from pgproof.rules.indexes._workload import rows_of
 from pgproof.rules.rule import Example, Metadata
+from pgproof.rules.statements import rows_of
 
 METADATA = Metadata(
     code="IDX09", slug="low-cardinality-leading-column", severity="low", needs=("catalog", "statistics")

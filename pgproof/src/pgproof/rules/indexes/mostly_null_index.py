@@ -30,11 +30,12 @@ from pgproof.facts.model import Facts
 from pgproof.remedy.names import literal, quoted
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked, index_ref
-from pgproof.rules.indexes._shared import Names, leading_columns, mostly_null, replacing, size
+from pgproof.rules.index_keys import leading_columns
+from pgproof.rules.indexes._shared import Names, mostly_null, replacing, size
 from pgproof.rules.indexes._unused import remaining_indexes
-from pgproof.rules.indexes._workload import rows_of
 from pgproof.rules.rule import Example, Metadata
 from pgproof.rules.severity import FEW_ROWS
+from pgproof.rules.statements import rows_of
 
 METADATA = Metadata(code="IDX08", slug="mostly-null-index", severity="low", needs=("catalog", "statistics"))
 

@@ -29,9 +29,9 @@ from pgproof.facts.model import Facts
 from pgproof.rules.finding import Finding, NotChecked, Remedy, index_ref, table_ref
 from pgproof.rules.indexes._covering import covers
 from pgproof.rules.indexes._shared import Names, definitions, index_refs, never_null, replacing
-from pgproof.rules.indexes._sql_text import columns_required
 from pgproof.rules.indexes._unused import remaining_indexes
 from pgproof.rules.rule import Example, Metadata
+from pgproof.rules.sql_text import columns_required
 
 METADATA = Metadata(code="IDX16", slug="needless-predicate", severity="low")
 

@@ -43,7 +43,10 @@ from pgproof.rules import given
 from pgproof.rules.finding import Finding, NotChecked, Remedy, table_ref
 from pgproof.rules.indexes._searching import is_searchable, kind_of, method_of, serves
 from pgproof.rules.indexes._shared import Names
-from pgproof.rules.indexes._workload import (
+from pgproof.rules.reading import locked
+from pgproof.rules.rule import Example, Metadata
+from pgproof.rules.statement_examples import HAZARD, reading
+from pgproof.rules.statements import (
     by_share,
     explained,
     frequent,
@@ -60,9 +63,6 @@ from pgproof.rules.indexes._workload import (
     unrecorded,
     whole_reads,
 )
-from pgproof.rules.indexes._workload_examples import HAZARD, reading
-from pgproof.rules.reading import locked
-from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(
     code="IDX13", slug="search-without-index", severity="medium", needs=("catalog", "statements", "plan")

@@ -29,13 +29,14 @@ from pgproof.facts.catalog import Column, Index, Table
 from pgproof.facts.model import Facts
 from pgproof.remedy.names import literal, quoted
 from pgproof.rules import given
+from pgproof.rules.deletion_marks import MARKS
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, index_ref, table_ref
-from pgproof.rules.indexes._shared import definitions, leading_columns, size
-from pgproof.rules.indexes._sql_text import columns_fixed, columns_named, tokens
-from pgproof.rules.integrity.soft_delete_unaware_unique import MARKS
+from pgproof.rules.index_keys import leading_columns
+from pgproof.rules.indexes._shared import definitions, size
 from pgproof.rules.modelled import mapped_classes, table_of
 from pgproof.rules.rule import Example, Metadata
 from pgproof.rules.severity import FEW_ROWS
+from pgproof.rules.sql_text import columns_fixed, columns_named, tokens
 
 METADATA = Metadata(
     code="IDX10", slug="soft-delete-index-without-predicate", severity="low", needs=("catalog", "statistics")

@@ -38,7 +38,10 @@ from pgproof.rules import given
 from pgproof.rules.finding import Finding, NotChecked, Remedy, index_ref
 from pgproof.rules.indexes._shared import definitions, scans_of
 from pgproof.rules.indexes._unprovable import KeptOut, kept_out, plans_of, unprovable
-from pgproof.rules.indexes._workload import (
+from pgproof.rules.reading import locked
+from pgproof.rules.rule import Example, Metadata
+from pgproof.rules.statement_examples import HAZARD
+from pgproof.rules.statements import (
     by_share,
     explained,
     most_time_first,
@@ -47,9 +50,6 @@ from pgproof.rules.indexes._workload import (
     time_taken,
     unrecorded,
 )
-from pgproof.rules.indexes._workload_examples import HAZARD
-from pgproof.rules.reading import locked
-from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(
     code="IDX11", slug="unprovable-index-predicate", severity="medium", needs=("catalog", "statements", "plan")

@@ -39,9 +39,9 @@ from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, index_r
 from pgproof.rules.indexes._shared import counted_since, dropping, scans_unknown, size
 from pgproof.rules.indexes._unprovable import plans_of, unprovable
 from pgproof.rules.indexes._unused import Unused, unused_indexes
-from pgproof.rules.indexes._workload_examples import HAZARD
 from pgproof.rules.rule import Example, Metadata
 from pgproof.rules.severity import raised
+from pgproof.rules.statement_examples import HAZARD
 
 METADATA = Metadata(code="IDX05", slug="unused-index", severity="low", needs=("catalog", "statistics"))
 

@@ -34,10 +34,11 @@ from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
 from pgproof.remedy.indexes import CreateIndex
 from pgproof.rules.finding import Finding, NotChecked, Remedy, table_ref
-from pgproof.rules.indexes._lacking import Lacking, lacking, plans_of
 from pgproof.rules.indexes._lacking_examples import SERVED, UNSERVED
 from pgproof.rules.indexes._shared import Names
-from pgproof.rules.indexes._workload import (
+from pgproof.rules.lacking_index import Lacking, lacking, plans_of
+from pgproof.rules.rule import Metadata
+from pgproof.rules.statements import (
     by_share,
     described,
     distinct_values,
@@ -50,7 +51,6 @@ from pgproof.rules.indexes._workload import (
     time_taken,
     unrecorded,
 )
-from pgproof.rules.rule import Metadata
 
 METADATA = Metadata(
     code="IDX12", slug="workload-without-index", severity="medium", needs=("catalog", "statements", "plan")

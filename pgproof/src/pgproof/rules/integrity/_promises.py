@@ -10,9 +10,9 @@ from pgproof.facts.catalog import Index, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.models import ModelIndexKey
 from pgproof.rules.finding import SEVERITIES, Finding
-from pgproof.rules.indexes._sql_text import columns_required
 from pgproof.rules.modelled import Modelled, modelled_tables, written
 from pgproof.rules.same_sql import same_sql
+from pgproof.rules.sql_text import columns_required
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ from pgproof.remedy.operation import Operation
 from pgproof.rules import given
 from pgproof.rules.counter_examples import OrphanAccepted
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, counted, table_ref
-from pgproof.rules.indexes._shared import leading_columns
+from pgproof.rules.index_keys import leading_columns
 from pgproof.rules.integrity._keys import at_least, certainty, sentence
 from pgproof.rules.modelled import mapped_classes, table_of
 from pgproof.rules.reading import locked, regclass

@@ -30,15 +30,13 @@ from pgproof.facts.model import Facts
 from pgproof.facts.questions import Answer, Compare, Condition, Counts, IsNull, Not, RowsWhere
 from pgproof.remedy.names import object_name, quoted
 from pgproof.rules import given
+from pgproof.rules.deletion_marks import MARKS
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, index_ref, table_ref
 from pgproof.rules.integrity._keys import at_least, evidence_of, known_from, sentence, told
 from pgproof.rules.reading import locked, own_columns, regclass, words
 from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(code="INT24", slug="soft-delete-unaware-unique", severity="low")
-
-MARKS = ("deleted", "is_deleted", "soft_deleted", "deleted_at", "deleted_on", "deleted_date", "deletion_date")
-"""Names by which ORMs and their extensions mark a row as deleted."""
 
 NEVER_ENTERED_TWICE = frozenset({"token", "hash", "digest", "checksum", "uuid", "guid", "nonce", "secret", "ulid"})
 """Words for values that are drawn or computed, so that a deleted row's never comes back."""

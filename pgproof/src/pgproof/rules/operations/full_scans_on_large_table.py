@@ -33,8 +33,7 @@ from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, table_ref
-from pgproof.rules.indexes._lacking import calls_that_read_all, plans_of
-from pgproof.rules.indexes._workload_examples import HAZARD
+from pgproof.rules.lacking_index import calls_that_read_all, plans_of
 from pgproof.rules.operations._counters import (
     counted_since,
     estimated,
@@ -45,6 +44,7 @@ from pgproof.rules.operations._counters import (
 )
 from pgproof.rules.reading import counters
 from pgproof.rules.rule import Example, Metadata
+from pgproof.rules.statement_examples import HAZARD
 
 METADATA = Metadata(code="OPS13", slug="full-scans-on-large-table", severity="low", needs=("statistics",))
 

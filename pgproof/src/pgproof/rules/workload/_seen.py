@@ -15,8 +15,8 @@ from pgproof.facts.recording import CallSite, RecordedStatement
 from pgproof.facts.server_state import Statement
 from pgproof.facts.source_line import SourceLine
 from pgproof.rules.finding import Evidence, NotChecked, ObjectRef, Severity
-from pgproof.rules.indexes._workload import FEWEST_CALLS, LITTLE, MUCH, first_words
 from pgproof.rules.severity import lowered, raised
+from pgproof.rules.statements import FEWEST_CALLS, LITTLE, MUCH, first_words
 from pgproof.rules.workload._inserted import inserted
 
 _NUMBER = re.compile(r"\$\d+")

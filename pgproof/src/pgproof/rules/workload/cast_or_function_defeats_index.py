@@ -36,8 +36,8 @@ from pgproof.facts.model import Facts
 from pgproof.facts.questions import PlanOf, Question
 from pgproof.rules import given
 from pgproof.rules.finding import Finding, NotChecked, Remedy, table_ref
-from pgproof.rules.indexes._workload import distinct_values, explained, large_table, plan_of, rows_of, whole_reads
 from pgproof.rules.rule import Example, Metadata
+from pgproof.rules.statements import distinct_values, explained, large_table, plan_of, rows_of, whole_reads
 from pgproof.rules.workload._recorded import Run, on
 from pgproof.rules.workload._seen import Seen, by_share, seen, unseen
 

@@ -30,8 +30,8 @@ from pgproof.facts.model import Facts
 from pgproof.facts.questions import PlanNode, PlanOf, Question
 from pgproof.rules import given
 from pgproof.rules.finding import Confidence, Evidence, Finding, NotChecked, Remedy, Severity
-from pgproof.rules.indexes._workload import explained, nodes, plan_of
 from pgproof.rules.rule import Example, Metadata
+from pgproof.rules.statements import explained, nodes, plan_of
 from pgproof.rules.workload._recorded import Run, on
 from pgproof.rules.workload._seen import Seen, seen, unseen
 

@@ -33,9 +33,9 @@ from pgproof.facts.catalog import Table
 from pgproof.facts.model import Facts
 from pgproof.facts.recording import Loader, Loop
 from pgproof.rules.finding import Evidence, Finding, ObjectRef, Remedy
-from pgproof.rules.indexes._workload import shortened
 from pgproof.rules.rule import Example, Metadata
 from pgproof.rules.severity import raised
+from pgproof.rules.statements import shortened
 from pgproof.rules.workload._recorded import Run, on
 from pgproof.rules.workload._seen import statement_ref, understood
 

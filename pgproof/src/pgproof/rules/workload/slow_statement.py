@@ -27,8 +27,8 @@ from pgproof.facts.amounts import amount
 from pgproof.facts.model import Facts
 from pgproof.rules import given
 from pgproof.rules.finding import Finding, NotChecked, Remedy
-from pgproof.rules.indexes._workload import FEWEST_CALLS, unrecorded
 from pgproof.rules.rule import Example, Metadata
+from pgproof.rules.statements import FEWEST_CALLS, unrecorded
 from pgproof.rules.workload._recorded import Run, on
 from pgproof.rules.workload._seen import Seen, by_share, seen
 

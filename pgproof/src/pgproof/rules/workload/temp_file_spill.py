@@ -29,8 +29,8 @@ from pgproof.rules import given
 from pgproof.rules.authentication import value_of
 from pgproof.rules.finding import Finding, NotChecked, Remedy
 from pgproof.rules.given_access import hidden
-from pgproof.rules.indexes._workload import unrecorded
 from pgproof.rules.rule import Example, Metadata
+from pgproof.rules.statements import unrecorded
 from pgproof.rules.workload._recorded import Run, on
 from pgproof.rules.workload._seen import Seen, by_share, seen
 

@@ -15,7 +15,9 @@ from pgproof.facts.catalog import Catalog, Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import PlanNode, PlanOf
 from pgproof.rules.finding import NotChecked, table_ref
-from pgproof.rules.indexes._workload import (
+from pgproof.rules.reading import locked
+from pgproof.rules.severity import FEW_ROWS
+from pgproof.rules.statements import (
     expected_share,
     frequent,
     large_table,
@@ -27,8 +29,6 @@ from pgproof.rules.indexes._workload import (
     unproven,
     whole_reads,
 )
-from pgproof.rules.reading import locked
-from pgproof.rules.severity import FEW_ROWS
 
 SELECTIVE = 0.05
 """Share of the rows up to which an index is worth its random reads; beyond it the planner reads the table anyway."""
