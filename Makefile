@@ -46,7 +46,7 @@ docs: $(VENV)/.installed ## build the documentation into docs/_build/html; a war
 	@$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-kills: $(VENV)/.installed ## kill every migration at every statement in both ways on every server; the tests share them out
+kills: $(VENV)/.installed ## kill every migration at every statement in both ways on every server; the tests do a part of it
 	@EVERY_KILL=1 $(BIN)/python -m pytest -n 2 intowork/tests/migrations/test_kills.py
 
 mutation: $(VENV)/.installed ## judge every rule that changed by its mutants, into benchmarks/results/mutation.md

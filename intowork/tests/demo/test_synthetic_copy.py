@@ -15,6 +15,7 @@ from intowork.performance.suites import suites
 from intowork.seed.load import load
 from intowork.seed.scales import Scale
 from pgproof.audit import gather
+from pgproof.facts.collect import CollectOptions
 from pgproof.facts.model import Facts
 from pgproof.facts.read import read_facts
 from pgproof.proof.scratch import scratch_copy
@@ -125,5 +126,6 @@ def test_what_is_wrong_with_the_rows_is_found_in_the_copy_as_well(other_server: 
 def examined(url: str) -> tuple[Facts, set[tuple[str, str]]]:
     rules = tuple(all_rules())
     with psycopg.connect(url, autocommit=True) as connection:
-        facts = gather(connection, rules)
+        # Patiently: what took too long on a busy machine would count as not there.
+        facts = gather(connection, rules, collecting=CollectOptions(timeout=60_000))
     return facts, {(finding.rule, finding.fingerprint) for finding in check(rules, facts).findings}

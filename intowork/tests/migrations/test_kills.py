@@ -1,4 +1,4 @@
-"""Every revision is killed at every statement, up and down, and run again: catalog and rows are as without a kill."""
+"""A revision that is killed, up or down, is run again: catalog and rows are as without a kill."""
 
 from __future__ import annotations
 
@@ -53,13 +53,14 @@ def modes_on(server: Server, one: KillMode) -> tuple[KillMode, ...]:
 
 
 def chosen_on(server: Server) -> Callable[[int], bool]:
-    """Return which statements are killed: every other one, on the newest server the others.
+    """Return which statements are killed: every sixth, on the newest server others; `make kills` kills at each.
 
-    Each case is a database of its own, and takes its time; together the two servers see every statement killed.
+    Each case is a database of its own, and takes its time.
     """
     if "EVERY_KILL" in os.environ:
         return lambda number: True
-    return lambda number: (number % 2 == 1) == (server.binaries.source == "embedded")
+    first = 1 if server.binaries.source == "embedded" else 4
+    return lambda number: number % 6 == first
 
 
 def database_name(url: str) -> str:
@@ -95,7 +96,7 @@ def test_an_upgrade_killed_anywhere_can_be_run_again(
     client = Function(getattr(clients, f"up_to_{CHAIN[step]}"))
     killed, wrong = problems(server, lower, upper, client, modes_on(server, KillMode.backend))
     assert wrong == []
-    assert killed > 10
+    assert killed > 3
 
 
 def test_a_downgrade_killed_anywhere_can_be_run_again(
@@ -104,4 +105,4 @@ def test_a_downgrade_killed_anywhere_can_be_run_again(
     client = Function(getattr(clients, f"down_from_{CHAIN[step]}"))
     killed, wrong = problems(server, upper, lower, client, modes_on(server, KillMode.client))
     assert wrong == []
-    assert killed > 10
+    assert killed > 3
