@@ -71,6 +71,7 @@ class Options(BaseModel):
     processes: Annotated[int, Field(gt=0)] | None = None
     workload: Text | None = None
     alembic: Path | None = None
+    proof: Path | None = None
     schema_names: Annotated[Names, Field(alias="schema")] = ()
     select: Names = ()
     ignore: Names = ()
@@ -122,7 +123,7 @@ def _from_file(path: Path, table: Mapping[str, Any]) -> Iterator[tuple[str, _Sai
     for key, value in table.items():
         name = key.replace("-", "_")
         # A path in a file is meant from where the file is, whatever folder the command runs in.
-        is_path = name in ("baseline", "alembic") and isinstance(value, str)
+        is_path = name in ("baseline", "alembic", "proof") and isinstance(value, str)
         yield name, _Said(path.parent / value if is_path else value, f"{path}: {key}")
 
 

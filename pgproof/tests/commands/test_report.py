@@ -6,10 +6,22 @@ import json
 import re
 import signal
 import stat
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 import pytest
+
+from pgproof.facts.source import parse_source
+from pgproof.proving.document import (
+    DataDocument,
+    Document,
+    OperationDocument,
+    RoundTripDocument,
+    ScratchDocument,
+    to_json,
+)
 
 from .conftest import Run
 from .processes import DEADLINE, SLOW_SCHEMA, held_catalog, started, wait_for_catalog, wait_for_question
@@ -139,3 +151,100 @@ def test_an_interrupt_leaves_no_file(when: str, embedded_database: str, tmp_path
                 process.kill()
     assert (process.returncode, out, err) == (130, "", "pgproof: interrupted\n")
     assert list(tmp_path.iterdir()) == []
+
+
+ENV = """
+from alembic import context
+from sqlalchemy import create_engine
+
+with create_engine(context.config.get_main_option("sqlalchemy.url")).connect() as connection:
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+REVISION = """
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "b1", None, None, None
+
+
+def upgrade():
+    with op.get_context().autocommit_block():
+        op.create_index("mine", "enrolments", ["course_id"], postgresql_concurrently=True)
+
+
+def downgrade():
+    op.drop_index("mine")
+"""
+
+
+def test_a_proof_shows_what_mends_each_finding(run: Run, bad_database: str, tmp_path: Path) -> None:
+    versions = tmp_path / "migrations" / "versions"
+    versions.mkdir(parents=True)
+    (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = migrations\nsqlalchemy.url = postgresql://\n")
+    (tmp_path / "migrations" / "env.py").write_text(ENV)
+    (versions / "b1.py").write_text(REVISION)
+    index = OperationDocument("create index public.mine on public.enrolments", 0.07, 8192, (), "integrity", "a key")
+    proof = Document(
+        version=1,
+        taken_at=datetime.now(UTC),
+        source=str(parse_source(bad_database)),
+        scratch=ScratchDocument("18.6"),
+        data=DataDocument("copy", 1, 100, "every row", ()),
+        revisions=("b1",),
+        round_trip=RoundTripDocument(True, True, (0.1, 0.1, 0.1)),
+        from_empty=None,
+        kills=(),
+        kills_left_out=None,
+        operations=(index,),
+        statements=(),
+        not_measured=(),
+        writes=(),
+        traffic=None,
+        scans=(),
+        demonstrations=(),
+        problems=(),
+        stopped=None,
+        stages=(),
+        verdict="holds",
+    )
+    given = ("report", bad_database, "--alembic", "alembic.ini", "--output", "dossier")
+    # By its script, which can be read.
+    assert (run(*given).code, status_of_index(tmp_path)) == (0, "in migration")
+    proving = (*given, "--proof", "proof.json")
+    (tmp_path / "proof.json").write_text(to_json(proof))
+    ran = run(*proving)
+    assert (ran.code, status_of_index(tmp_path)) == (0, "proven")
+    assert "the proof" not in ran.err.lower()
+    (tmp_path / "proof.json").write_text(to_json(replace(proof, verdict="fails", source="database shop at x")))
+    ran = run(*proving)
+    assert (ran.code, status_of_index(tmp_path)) == (0, "in migration")
+    assert "pgproof: The proof FAILS: b1 of database shop at x" in ran.err
+    assert "pgproof: the proof is of database shop at x, and this report of" in ran.err
+
+
+def status_of_index(folder: Path) -> str:
+    """The one status that is not open: of the foreign key without an index."""
+    text = (folder / "dossier" / "report.html").read_text()
+    (found,) = re.findall(r"foreign-key-without-index, [^<]*?, (proven|in migration), fingerprint", text)
+    return str(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (None, r"pgproof: --proof proof.json cannot be read: No such file or directory"),
+        (b"", r"is no proof of this version of pgproof \(Invalid JSON: EOF.*\): write it with pgproof prove"),
+        (b"\xff\xfe{", r"is no proof of this version of pgproof \(Invalid JSON.*\)"),
+        (b'{"version": 2}', r"is no proof of this version of pgproof \(version: Input should be 1\)"),
+        (b'{"version": 1}', r"is no proof of this version of pgproof \(taken_at: Field required\)"),
+    ],
+)
+def test_a_file_that_holds_no_proof_is_wrong_usage(text: bytes | None, line: str, run: Run, tmp_path: Path) -> None:
+    if text is not None:
+        (tmp_path / "proof.json").write_bytes(text)
+    # Nobody is asked: there is no server there.
+    ran = run("report", "postgresql://127.0.0.1:1/shop", "--output", "dossier", "--proof", "proof.json")
+    assert (ran.code, ran.out, len(ran.err.splitlines())) == (2, "", 1)
+    assert re.search(line, ran.err)
+    assert not (tmp_path / "dossier").exists()

@@ -18,6 +18,7 @@ TEMPLATE = """\
 # processes = 4                 # of the application that each have such an engine
 # workload = "workload.jsonl"   # what pgproof record wrote
 # alembic = "alembic.ini"       # the migrations
+# proof = "proof.json"          # what pgproof prove --format json wrote
 # data = "default"              # none: ask the data nothing; exact: count tables above 1 GB too
 # question-timeout = "5s"       # of each question to the data
 # schema = ["public"]           # all schemas where absent

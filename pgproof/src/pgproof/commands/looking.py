@@ -23,6 +23,7 @@ from pgproof.commands.parameters import (
     NewFile,
     Output,
     Processes,
+    ProofOption,
     Quiet,
     Require,
     RulesFormat,
@@ -212,6 +213,7 @@ def report(
     processes: Processes = None,
     workload: Workload = None,
     alembic: AlembicOption = None,
+    proof: ProofOption = None,
     data: DataOption = None,
     question_timeout: Timeout = None,
     schema: Schemas = None,
@@ -223,11 +225,15 @@ def report(
     config: Config = None,
     quiet: Quiet = False,
 ) -> None:
-    """Write the reports people hand on: analysis.md, summary.txt, checklist.md, findings.json and more."""
+    """Write the reports people hand on: analysis.md, summary.txt, checklist.md, findings.json and more.
+
+    With --proof they show what was proven of the migrations, and what mends each finding.
+    """
     from pgproof.audit import examine
     from pgproof.commands.choices import audit_options, rules_of
     from pgproof.commands.facts import gather_from, source_of
-    from pgproof.commands.report import refuse_unusable, write_report
+    from pgproof.commands.report import read_proof, refuse_unusable, told_of_proof, write_report
+    from pgproof.facts.source import ServerSource
     from pgproof.report.document import document
     from pgproof.report.dossier.material import material
     from pgproof.rules.discovery import all_rules
@@ -235,11 +241,16 @@ def report(
     options = options_of(context)
     looking = audit_options(options, date.today())
     refuse_unusable(output)
-    gathered = gather_from(source_of(source), rules_of(looking), options, errors_console(quiet))
+    proven = None if options.proof is None else read_proof(options.proof)
+    parsed = source_of(source)
+    gathered = gather_from(parsed, rules_of(looking), options, errors_console(quiet))
     warn(gathered.warnings, quiet)
     examined = examine(gathered.facts, all_rules(), looking)
     made = document(examined, options=described(options), timing={"facts": gathered.seconds}, versions=versions())
-    for file in write_report(material(examined, made, processes=options.processes), output):
+    server = str(parsed) if isinstance(parsed, ServerSource) else None
+    shown = material(examined, made, processes=options.processes, proof=proven, source=server)
+    warn(told_of_proof(shown), quiet)
+    for file in write_report(shown, output):
         if not quiet:
             say(f"wrote {file}")
 

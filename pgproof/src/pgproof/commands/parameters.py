@@ -127,3 +127,7 @@ Workload = Annotated[
 AlembicOption = Annotated[
     Path | None, typer.Option("--alembic", help="The migrations: their alembic.ini.", metavar="FILE")
 ]
+ProofOption = Annotated[
+    Path | None,
+    typer.Option("--proof", help="What pgproof prove --format json wrote of the migrations.", metavar="FILE"),
+]

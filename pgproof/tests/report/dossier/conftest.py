@@ -1,4 +1,4 @@
-"""Reports of real audits: an ordinary bad schema, hostile names, nothing, much, cycles, and what people decided."""
+"""Reports of real audits: a bad schema, with a proof too, hostile names, nothing, much, cycles, what people decided."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from pgproof.audit import INTERRUPTED, Audit, AuditOptions, Known, Suppression, 
 from pgproof.commands.report import write_report
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Answer
+from pgproof.proving.document import Document as ProofDocument
 from pgproof.report.document import Document, document
 from pgproof.report.dossier.material import Material, TimedStatement, material
 from pgproof.rules.discovery import all_rules
 from pgproof.server import Server
 
 from ..conftest import HOSTILE as HOSTILE  # noqa: TID252 - the folder above is in no package with a name
+from .proofs import HOLDS, SOURCE, named
 
 TODAY = date(2026, 1, 1)
 EVERYTHING = " ".join([*HOSTILE.values(), '"""; raise SystemExit("run"); """', "\\"])
@@ -54,7 +56,7 @@ CYCLES = """
     ALTER TABLE hen ADD FOREIGN KEY (egg) REFERENCES egg;
     CREATE TABLE chick (id int PRIMARY KEY, egg int REFERENCES egg);
 """
-CASES = ("ordinary", "hostile", "empty", "many", "cycles", "partial", "decided")
+CASES = ("ordinary", "proven", "hostile", "empty", "many", "cycles", "partial", "decided")
 
 
 @dataclass(frozen=True)
@@ -100,15 +102,22 @@ def gathered(url: str) -> Facts:
         return gather(connection, all_rules())
 
 
-def reported(audit: Audit, processes: int | None = None, **options: str) -> Material:
+def reported(
+    audit: Audit,
+    processes: int | None = None,
+    proof: ProofDocument | None = None,
+    source: str | None = SOURCE,
+    **options: str,
+) -> Material:
     made = document(audit, options=options, timing={"facts": 0.1}, versions={"pgproof": "0.1", "python": "3.11"})
-    return material(audit, made, processes=processes)
+    return material(audit, made, processes=processes, proof=proof, source=source)
 
 
 def _hostile(audit: Audit) -> Material:
     """The hostile audit, its database and its statements named as badly as its tables."""
     facts = audit.facts
-    shown = reported(replace(audit, facts=replace(facts, database=replace(facts.database, name=EVERYTHING))))
+    badly_named = replace(audit, facts=replace(facts, database=replace(facts.database, name=EVERYTHING)))
+    shown = reported(badly_named, proof=named(EVERYTHING))
     return replace(
         shown,
         statements=tuple(replace(each, query=EVERYTHING) for each in shown.statements or ()),
@@ -157,8 +166,10 @@ def cases(
     half = len(ordinary_facts.answers) // 2
     unanswered = (Answer(each.question, "", refused=INTERRUPTED) for each in ordinary_facts.answers[half:])
     partial = replace(ordinary_facts, answers=(*ordinary_facts.answers[:half], *unanswered))
+    ordinary = examine(ordinary_facts, all_rules(), AuditOptions(today=TODAY))
     audits = {
-        "ordinary": examine(ordinary_facts, all_rules(), AuditOptions(today=TODAY)),
+        "ordinary": ordinary,
+        "proven": ordinary,
         "hostile": hostile_audit,
         "empty": audit_of("SELECT"),
         "many": audit_of(MANY),
@@ -174,7 +185,11 @@ def cases(
         elif name == "decided":
             shown = reported(audits[name], baseline="known.json", ignore="OPS09")
         else:
-            shown = reported(audits[name], processes=4 if name == "ordinary" else None)
+            shown = reported(
+                audits[name],
+                processes=4 if name == "ordinary" else None,
+                proof=HOLDS if name == "proven" else None,
+            )
         assert {file.name for file in write_report(shown, folder / name)} == {
             file.name for file in (folder / name).iterdir()
         }
@@ -191,6 +206,11 @@ def case(request: pytest.FixtureRequest, cases: dict[str, Case]) -> Case:
 @pytest.fixture(scope="session")
 def ordinary(cases: dict[str, Case]) -> Case:
     return cases["ordinary"]
+
+
+@pytest.fixture(scope="session")
+def proven(cases: dict[str, Case]) -> Case:
+    return cases["proven"]
 
 
 @pytest.fixture(scope="session")

@@ -148,8 +148,8 @@ def test_statements_and_checks_hold_hostile_names_as_they_are(hostile_case: Case
     assert checks == [(each.rule, each.message, EVERYTHING, EVERYTHING) for each in findings]
 
 
-def test_no_name_makes_an_element_or_an_attribute_of_the_page(hostile_case: Case, ordinary: Case) -> None:
-    hostile, plain = (Elements(each.text("report.html")) for each in (hostile_case, ordinary))
+def test_no_name_makes_an_element_or_an_attribute_of_the_page(hostile_case: Case, proven: Case) -> None:
+    hostile, plain = (Elements(each.text("report.html")) for each in (hostile_case, proven))
     assert hostile.scripts == plain.scripts
     assert {tag for tag, _ in hostile.elements} <= {tag for tag, _ in plain.elements}
     attributes = {(tag, name) for tag, values in plain.elements for name in values}

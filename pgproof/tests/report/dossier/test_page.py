@@ -20,7 +20,6 @@ from .conftest import EVERYTHING, Case
 pytestmark = pytest.mark.system
 
 WIDTHS = (375, 768, 1280)
-SCHEMES = ("light", "dark")
 OPEN_ALL = "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
 SEEN = "(each) => each.checkVisibility({contentVisibilityAuto: true, visibilityProperty: true})"
 """Whether a reader sees an element; content of a closed one is not seen."""
@@ -93,10 +92,10 @@ def test_nothing_is_wider_than_the_screen(width: int, browser: Browser, case: Ca
         assert shown.events == []
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_axe_finds_nothing_serious(width: int, scheme: str, browser: Browser, ordinary: Case) -> None:
-    with opened(browser, ordinary, width=width, color_scheme=scheme) as shown:
+@pytest.mark.parametrize(("width", "scheme"), [(375, "light"), (375, "dark"), (1280, "light")])
+def test_axe_finds_nothing_serious(width: int, scheme: str, browser: Browser, proven: Case) -> None:
+    """Colours do not depend on the width, and a report with a proof has all that one without has."""
+    with opened(browser, proven, width=width, color_scheme=scheme) as shown:
         shown.page.evaluate(OPEN_ALL)
         assert serious(shown.page) == []
 
@@ -247,3 +246,24 @@ def test_an_empty_database_has_an_empty_state(browser: Browser, cases: dict[str,
     with opened(browser, cases["empty"]) as shown:
         assert "There are no tables." in shown.page.locator("main").inner_text()
         assert shown.page.locator("figcaption").all_inner_texts() == ["Score by category", "Findings by severity"]
+
+
+def test_a_proof_is_drawn_within_its_charts(browser: Browser, proven: Case, hostile_case: Case) -> None:
+    outside = """() => [...document.querySelectorAll(".proof figure svg")].flatMap((drawing) => {
+        const {width, height} = drawing.viewBox.baseVal;
+        return [...drawing.querySelectorAll("rect, text")].filter((each) => {
+            const box = each.getBBox(), {e: x, f: y} = each.parentNode.transform?.baseVal.consolidate()?.matrix
+                ?? {e: 0, f: 0};
+            return box.x + x < 0 || box.y + y < 0 || box.x + x + box.width > width || box.y + y + box.height > height;
+        }).map((each) => each.outerHTML);
+    })"""
+    for case in (proven, hostile_case):
+        with opened(browser, case, width=375) as shown:
+            assert shown.page.evaluate(outside) == []
+            assert shown.page.locator(".proof rect.was").count() == 7
+            assert shown.page.locator(".proof rect.held").count() == 2
+            assert shown.page.locator(".proof rect.waited").count() == 1
+    with opened(browser, proven) as shown:
+        shown.page.emulate_media(media="print")
+        assert shown.seen(".proof figure svg") == 4
+        assert shown.page.evaluate("document.querySelectorAll('.proof .outcome.good').length") == 7

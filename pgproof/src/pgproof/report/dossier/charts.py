@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pgproof.report.dossier.material import Material
-from pgproof.report.dossier.render import bytes_text
+from pgproof.report.dossier.measured import bytes_text
 from pgproof.rules.finding import SEVERITIES
 
 LENGTH = 180

@@ -5,15 +5,21 @@ from __future__ import annotations
 import pprint
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any, get_args
 
+from pgproof.proving.document import OperationDocument
+from pgproof.proving.verdicts import Word
 from pgproof.report.document import to_json
 from pgproof.report.dossier import judgement
 from pgproof.report.dossier.charts import charts
+from pgproof.report.dossier.checks import checks, headline, rows
+from pgproof.report.dossier.comparisons import by_time, comparisons
 from pgproof.report.dossier.diagram import diagram
 from pgproof.report.dossier.material import Material, TableBrief
 from pgproof.report.dossier.pool import pool_sizes
 from pgproof.report.dossier.render import Ready, render
-from pgproof.report.dossier.steps import procedures, validation
+from pgproof.report.dossier.steps import procedures, proven, validation
+from pgproof.report.dossier.timeline import timeline
 from pgproof.report.sarif import to_sarif
 from pgproof.rules.finding import SEVERITIES
 
@@ -36,7 +42,14 @@ def report_files(material: Material) -> Iterator[tuple[str, str]]:
     yield "summary.txt", _summary(material)
     yield (
         "checklist.md",
-        render("checklist.md.j2", material, validation=validation(material), procedures=procedures(material)),
+        render(
+            "checklist.md.j2",
+            material,
+            headline=_headline(material),
+            validation=validation(material),
+            proven=proven(material),
+            procedures=procedures(material),
+        ),
     )
     yield "report.html", _page(material)
     yield "engine_config.py", _engine_config(material)
@@ -66,12 +79,15 @@ def _page(material: Material) -> str:
     return render(
         "report.html.j2",
         material,
-        conclusion=judgement.conclusion(document),
+        conclusion=judgement.conclusion(material),
         charts=charts(material),
         diagram=diagram(material),
         severities=[each for each in SEVERITIES if any(finding.severity == each for finding in document.findings)],
         families=sorted({finding.family for finding in document.findings}),
         unchecked=_unchecked(material),
+        comparisons=comparisons(material.proof),
+        timeline=timeline(material.proof),
+        **_proof(material),
     )
 
 
@@ -98,7 +114,7 @@ def _analysis(material: Material) -> str:
         "analysis.md.j2",
         material,
         verdict=judgement.verdict(document),
-        conclusion=judgement.conclusion(document),
+        conclusion=judgement.conclusion(material),
         since="the server started" if since is None else f"{since:%Y-%m-%d %H:%M}",
         largest=sorted(material.tables, key=_rank)[:LARGEST],
         growing=[table for table in material.tables if table.growth and table.growth.rows_per_day > 0],
@@ -106,7 +122,30 @@ def _analysis(material: Material) -> str:
             code.startswith(prefix) for code in material.rules if code not in material.unchecked
         ),
         unchecked=_unchecked(material),
+        **_proof(material),
     )
+
+
+def _proof(material: Material) -> dict[str, Any]:
+    """What the analysis and the page tell of a proof."""
+    proof = material.proof
+    return {
+        "proof": proof,
+        "headline": _headline(material),
+        "rows": rows(proof.data) if proof is not None else "",
+        "checks": tuple(checks(proof)),
+        "compared": by_time(proof) if proof is not None else (),
+        "operations": sorted(proof.operations, key=_worst_first) if proof is not None else [],
+        "ended": [each for each in proof.scans if each.mended] if proof is not None else [],
+    }
+
+
+def _worst_first(operation: OperationDocument) -> int:
+    return get_args(Word)[::-1].index(operation.verdict)
+
+
+def _headline(material: Material) -> str:
+    return headline(material.proof) if material.proof is not None else ""
 
 
 def _summary(material: Material) -> str:
@@ -120,8 +159,9 @@ def _summary(material: Material) -> str:
         score=judgement.score(document),
         counted=judgement.counted(document),
         surplus=judgement.surplus_rows(document),
+        proof=judgement.proof_line(material),
         risks=list(judgement.risks(material)),
-        conclusion=judgement.conclusion(document),
+        conclusion=judgement.conclusion(material),
     )
 
 

@@ -11,8 +11,11 @@ from pgproof.audit import Audit
 from pgproof.facts.catalog import Table
 from pgproof.facts.model import Facts
 from pgproof.facts.server_state import Setting, Statement
+from pgproof.proving.document import Document as ProofDocument
 from pgproof.remedy.names import quoted
-from pgproof.report.document import Document
+from pgproof.report.document import Document, FindingDocument
+from pgproof.report.dossier.doubts import at_most, doubts
+from pgproof.report.dossier.mended import OPEN, Mending, mendings
 from pgproof.rules.finding import SEVERITIES, Severity
 from pgproof.rules.rule import Rule
 
@@ -128,6 +131,10 @@ class Material:
         standbys: that stream from this server; None where its counters could not be read.
         archiving: whether the server archives its WAL; None where the setting could not be read.
         processes: of the application, as a person told; None if nobody did.
+        proof: of the migrations that are to mend the findings; None where nobody gave one.
+        doubts: why the proof says less of this database than it seems to, a line each.
+        mendings: findings by fingerprint, whose way out is more than open.
+        trusted: the proof is of this database and of revisions that are still to come.
     """
 
     document: Document
@@ -143,6 +150,14 @@ class Material:
     standbys: int | None
     archiving: bool | None
     processes: int | None
+    proof: ProofDocument | None
+    doubts: tuple[str, ...]
+    mendings: dict[str, Mending]
+    trusted: bool
+
+    def mending(self, finding: FindingDocument) -> Mending:
+        """What is known of a finding's way out."""
+        return self.mendings.get(finding.fingerprint, OPEN)
 
     def passed(self, code: str) -> bool:
         """Whether a rule ran, looked at everything, and found nothing, suppressed or not."""
@@ -154,13 +169,22 @@ class Material:
         return next((each for each in self.settings if each.name == name), None)
 
 
-def material(audit: Audit, document: Document, *, processes: int | None = None) -> Material:
+def material(
+    audit: Audit,
+    document: Document,
+    *,
+    processes: int | None = None,
+    proof: ProofDocument | None = None,
+    source: str | None = None,
+) -> Material:
     """Return what the reports show of an audit.
 
     Args:
         audit: with the facts it rests on.
         document: of the same audit.
         processes: of the application, as a person told.
+        proof: of migrations that are to mend the findings.
+        source: the audited server, named as a proof names it; None for a snapshot.
     """
     facts = audit.facts
     named = _named(document)
@@ -168,6 +192,8 @@ def material(audit: Audit, document: Document, *, processes: int | None = None) 
     statements = None if facts.server.statements is None else facts.server.statements[:STATEMENTS_SHOWN]
     timed = tuple(found for each in statements or () if (found := _timed(each, facts)) is not None)
     archive_mode = facts.server.setting("archive_mode")
+    doubted = tuple(doubts(audit, proof, source)) if proof is not None else ()
+    word = at_most(doubted)
     return Material(
         document=document,
         rules={rule.code: rule for rule in audit.rules},
@@ -182,6 +208,10 @@ def material(audit: Audit, document: Document, *, processes: int | None = None) 
         standbys=activity.standbys if activity else None,
         archiving=None if archive_mode is None or archive_mode.value is None else archive_mode.value != "off",
         processes=processes,
+        proof=proof,
+        doubts=tuple(each.line for each in doubted),
+        mendings=mendings(audit, proof, word),
+        trusted=proof is not None and word == "proven",
     )
 
 

@@ -1,10 +1,14 @@
-"""In which phase of the work a finding is mended, and what its mending is known to take."""
+"""In which phase of the work a finding is mended, how far that has come, and what it is known to take."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pgproof.report.document import Document, FindingDocument
+from pgproof.report.dossier.checks import rows
+from pgproof.report.dossier.material import Material
+from pgproof.report.dossier.measured import taken
 
 PHASES = (
     ("Critical", "week 1", "what corrupts rows, stops the application or opens it to others"),
@@ -15,13 +19,6 @@ PHASES = (
 _DATA_QUALITY = ("integrity", "types", "security")
 _PERFORMANCE = ("indexes", "workload", "configuration")
 BY_HAND = "by hand"
-EFFORT_NOTE = (
-    "Effort is what the remedy does and the locks it takes; how long it takes here was not measured. Try it on a"
-    " restored backup."
-)
-STATUS_NOTE = (
-    "Open means found by this audit; whether a migration is on its way, or a remedy was proven, it did not look."
-)
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,47 @@ def _phase_of(finding: FindingDocument) -> int:
     return 3 if finding.family in _PERFORMANCE else 4
 
 
-def effort(*findings: FindingDocument) -> str:
-    """Return what mending findings is known to take: their operations with the locks; how long was not measured."""
-    operations = [each for finding in findings if finding.remedy for each in finding.remedy.operations]
-    return "; ".join(dict.fromkeys(f"{each.kind}, lock {each.lock}" for each in operations)) or BY_HAND
+def effort(material: Material, *findings: FindingDocument) -> str:
+    """Return what mending findings is known to take: measured by the proof, or their operations with the locks."""
+    measured = [each for each in findings if material.mending(each).operations]
+    parts = []
+    if measured:
+        operations = dict.fromkeys(one for each in measured for one in material.mending(each).operations)
+        parts.append(f"{', '.join(_kinds(measured)) or BY_HAND}: {taken(list(operations))}")
+    rest = [each for each in findings if each not in measured]
+    known = [each for finding in rest if finding.remedy for each in finding.remedy.operations]
+    parts += dict.fromkeys(f"{each.kind}, lock {each.lock}" for each in known)
+    return "; ".join(parts) or BY_HAND
+
+
+def _kinds(findings: Sequence[FindingDocument]) -> Sequence[str]:
+    return list(
+        dict.fromkeys(each.kind for finding in findings if finding.remedy for each in finding.remedy.operations)
+    )
+
+
+def effort_note(material: Material) -> str:
+    """Return what efforts rest on."""
+    if not any(each.operations for each in material.mendings.values()):
+        return (
+            "Effort is what the remedy does and the locks it takes; how long it takes here was not measured. Try it on"
+            " a restored backup."
+        )
+    assert material.proof is not None
+    return (
+        f"Effort is what the remedy does; times and locks were measured by the proof, on {rows(material.proof.data)}."
+        " Without a time it was not measured."
+    )
+
+
+def status_note(material: Material) -> str:
+    """Return what the words for a finding's status mean."""
+    if material.proof is None and not material.mendings:
+        return (
+            "Open means found by this audit; whether a migration is on its way, or a remedy was proven, it did not"
+            " look."
+        )
+    return (
+        "Proven: a pending migration mends it, and the proof showed that it holds. In migration: one mends it that was"
+        " not proven to. Open: no migration is known to mend it."
+    )

@@ -7,6 +7,7 @@ import re
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -15,7 +16,8 @@ from markupsafe import Markup
 from pgproof.facts.server_state import Setting
 from pgproof.report.document import FindingDocument
 from pgproof.report.dossier.material import Material, TableBrief
-from pgproof.report.dossier.plan import EFFORT_NOTE, STATUS_NOTE, effort, phases
+from pgproof.report.dossier.measured import bytes_text, duration, held, lock_mode
+from pgproof.report.dossier.plan import effort, effort_note, phases, status_note
 from pgproof.report.dossier.sections import findings_of
 from pgproof.report.markdown import escaped
 from pgproof.report.text import printable, printable_lines
@@ -25,7 +27,6 @@ from pgproof.rules.finding import Confidence, ObjectRef
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 WIDTH = 80
 """Columns of the text that goes to managers: it is read in e-mail."""
-_UNITS = ((2**40, "TB"), (2**30, "GB"), (2**20, "MB"), (2**10, "kB"))
 _KNOWN: dict[Confidence, str] = {
     "measured": "measured",
     "exact": "counted",
@@ -64,9 +65,10 @@ def render(template: str, material: Material, **more: Any) -> str:
         document=material.document,
         phases=phases(material.document),
         findings=lambda section: findings_of(material.document, section),
-        effort=effort,
-        effort_note=EFFORT_NOTE,
-        status_note=STATUS_NOTE,
+        effort=partial(effort, material),
+        status=lambda finding: material.mending(finding).status,
+        effort_note=effort_note(material),
+        status_note=status_note(material),
         **more,
     )
     if template.endswith((".md.j2", ".txt.j2")):
@@ -88,11 +90,15 @@ def _environment(template: str) -> Environment:
     environment.filters |= {
         "bytes": bytes_text,
         "count": count_text,
+        "duration": duration,
+        "lock_mode": lock_mode,
+        "number": _number,
         "label": object_label,
         "alike": _alike,
         "by_rule": _by_rule,
         "folded": _folded,
         "groups": _groups,
+        "held": held,
         "known": _known,
         "setting_value": setting_text,
         "severities": _severities,
@@ -113,19 +119,16 @@ def _finalize(escape: Callable[[str], str]) -> Callable[[Any], Any]:
     return finalize
 
 
-def bytes_text(size: int | None) -> str:
-    """Return a size as people read it."""
-    if size is None:
-        return "unknown"
-    for unit, name in _UNITS:
-        if size >= unit:
-            return f"{size / unit:.3g} {name}"
-    return f"{size} B"
-
-
 def count_text(number: float | None) -> str:
     """Return a number with its thousands apart."""
     return "unknown" if number is None else f"{number:,.0f}"
+
+
+def _number(value: float) -> str:
+    """A number with three digits that count, and never with an exponent."""
+    return (
+        f"{value:,.0f}" if abs(value) >= 1000 or not value else f"{value:.3g}" if abs(value) >= 1e-4 else f"{value:.6f}"
+    )
 
 
 def setting_text(setting: Setting) -> str:

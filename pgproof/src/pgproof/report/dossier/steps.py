@@ -1,10 +1,11 @@
-"""The steps of a deployment and of the routine after it; a step that rules can check is ticked by them alone."""
+"""The steps of a deployment and of the routine after it; what rules or a proof can check is ticked by them alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pgproof.report.dossier.checks import checks
 from pgproof.report.dossier.material import Material
 
 
@@ -121,6 +122,21 @@ _PROCEDURES = (
 def validation(material: Material) -> tuple[Box, ...]:
     """Return the steps that end the plan."""
     return tuple(_boxes(_VALIDATION, material))
+
+
+def proven(material: Material) -> tuple[Box, ...]:
+    """Return what a migration has to show before it is deployed; a proof of something else ticks nothing."""
+    found = [
+        Box(f"{each.text} (proof: {each.outcome}{f', {each.detail}' if each.detail else ''})", "[x]" if held else "[ ]")
+        if material.proof is not None
+        else Box(each.text, "[ ]")
+        for each in checks(material.proof)
+        for held in (each.held is True and material.trusted,)
+    ]
+    whole = material.trusted and material.proof is not None and material.proof.verdict == "holds"
+    told = "" if material.proof is None else f" (proof: {material.proof.verdict})"
+    command = "pgproof prove SOURCE --alembic alembic.ini --traffic holds for what is pending"
+    return (*found, Box(f"{command}{told}", "[x]" if whole else "[ ]"))
 
 
 def procedures(material: Material) -> tuple[tuple[str, tuple[Box, ...]], ...]:
