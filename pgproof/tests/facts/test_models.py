@@ -278,6 +278,9 @@ class T(Base):
     short: Mapped[str] = mapped_column(Short, default="x")
     deep: Mapped[str] = mapped_column(Deep)
     many: Mapped[list[str]] = mapped_column(ARRAY(Enum("c", name="letter")))
+    none: Mapped[list[str]] = mapped_column(ARRAY(String), default=[])
+    nested: Mapped[list[str]] = mapped_column(ARRAY(String, dimensions=2), default=[[], []])
+    some: Mapped[list[str]] = mapped_column(ARRAY(String), default=["it's", ""])
     point: Mapped[str] = mapped_column(Point, default=(1, 2))
     nameless: Mapped[str] = mapped_column(Nameless)
 """
@@ -291,12 +294,19 @@ class T(Base):
         "short": ("VARCHAR(5)", 5, None),
         "deep": ("VARCHAR(1)", None, (("a", "b"), False)),
         "many": ("letter[]", None, (("c",), True)),
+        "none": ("VARCHAR[]", None, None),
+        "nested": ("VARCHAR[][]", None, None),
+        "some": ("VARCHAR[]", None, None),
         "point": ("POINT", None, None),
         "nameless": (None, None, None),
     }
     point = table.column("point")
     assert point is not None
     assert point.default == ModelDefault("constant", None)
+    defaults = {
+        column.name: column.default and column.default.sql for column in table.columns if "[" in str(column.type)
+    }
+    assert defaults == {"many": None, "none": "'{}'", "nested": "'{}'", "some": "ARRAY['it''s', '']"}
 
 
 def test_a_foreign_key_to_a_table_of_another_metadata_is_read_by_name(read: Read) -> None:

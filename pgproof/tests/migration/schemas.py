@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pgproof.remedy import constraints, deferral, indexes, invalid_indexes, quarantine, security, sequences, settings
+from pgproof.remedy import (
+    column_types,
+    constraints,
+    deferral,
+    expired,
+    indexes,
+    invalid_indexes,
+    quarantine,
+    security,
+    sequences,
+    settings,
+)
 from pgproof.remedy.operation import Operation
 
 S, T = 'odd "schema"; %s :x', "ta'ble é%(a)s:b"
@@ -168,10 +179,30 @@ COMPOSITE = Case(
     CREATE SCHEMA tenants;
     CREATE TABLE tenants.users (tenant int NOT NULL, id int NOT NULL, name text);
     CREATE TABLE notes (id bigint PRIMARY KEY, tenant int, author int, text text);
+    CREATE TABLE tenants.labels (label text PRIMARY KEY);
+    INSERT INTO tenants.labels VALUES ('a');
     INSERT INTO tenants.users SELECT n % 3, n, 'u' FROM generate_series(1, 20) AS n;
     INSERT INTO notes SELECT n, n % 3, n, 't' FROM generate_series(1, 20) AS n;
+    CREATE TABLE tenants.sessions (
+        id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note int DEFAULT 7, "ends:at" timestamptz, data json,
+        label varchar(9) DEFAULT 'a:b' REFERENCES tenants.labels, short varchar(5) DEFAULT 'x' NOT NULL UNIQUE
+    );
+    INSERT INTO tenants.sessions ("ends:at", data, label, short)
+        SELECT now() - n * interval '5 days', '{"a": 1}', 'a', n FROM generate_series(1, 20) AS n;
     """,
     (
+        column_types.ChangeType("tenants", "sessions", "label", "text", "character varying(9)"),
+        column_types.ChangeType("tenants", "sessions", "short", "character varying(50)", "character varying(5)"),
+        column_types.ChangeType("tenants", "sessions", "note", "bigint", "integer", rewrites=True),
+        column_types.ChangeType("tenants", "sessions", "data", "jsonb", "json", rewrites=True),
+        expired.QuarantineExpired(
+            "tenants",
+            "sessions",
+            ("id", "note", "ends:at", "data", "label", "short"),
+            key="id",
+            column="ends:at",
+            days=30,
+        ),
         indexes.CreateIndex("public", "notes", "idx_notes_tenant_author", ('"tenant"', '"author"')),
         constraints.AddPrimaryKey("tenants", "users", "pk_users", ("tenant", "id")),
         constraints.AddForeignKey(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pgproof.facts.project.child import Project
-from pgproof.migration.convention import named_by_models
+from pgproof.migration.convention import NamedByModels, named_by_models
+from pgproof.migration.name_objects import Around
 from pgproof.remedy.constraints import AddCheck, AddForeignKey, AddPrimaryKey, AddUnique, SetNotNull
 from pgproof.remedy.indexes import CreateIndex
 from pgproof.remedy.operation import Operation
@@ -24,8 +25,9 @@ convention = {
     "pk": "p__%(table_name)s",
 }
 metadata = MetaData(naming_convention=convention)
+given = MetaData(naming_convention={key: f"{key}/%(constraint_name)s" for key in ("ix", "uq", "ck", "fk")})
 plain = MetaData()
-for each, schema in ((metadata, None), (metadata, "sales"), (plain, "other")):
+for each, schema in ((metadata, None), (metadata, "sales"), (plain, "other"), (given, "given")):
     Table("notes", each, Column("id", Integer, primary_key=True), Column("body", String), schema=schema)
 """
 
@@ -43,11 +45,15 @@ def operations(schema: str) -> tuple[Operation, ...]:
     )
 
 
-def names(folder: Path, schema: str) -> list[str]:
+def named(folder: Path, schema: str) -> NamedByModels:
     (folder / "models.py").write_text(MODELS, encoding="utf-8")
     wanted = [Wanted(REASON, operations(schema))]
-    (named,) = named_by_models(wanted, Project(folder), ("models:metadata", "models:plain"))
-    return [getattr(operation, "name", "") for operation in named.operations]
+    return named_by_models(wanted, Project(folder), ("models:metadata", "models:plain", "models:given"))
+
+
+def names(folder: Path, schema: str) -> list[str]:
+    (wanted,) = named(folder, schema).wanted
+    return [getattr(operation, "name", "") for operation in wanted.operations]
 
 
 def test_a_convention_names_what_it_speaks_of(tmp_path: Path) -> None:
@@ -63,6 +69,20 @@ def test_a_convention_names_what_it_speaks_of(tmp_path: Path) -> None:
     ]
     assert names(tmp_path, "public") == expected
     assert names(tmp_path, "sales") == expected
+
+
+def test_what_a_convention_adds_to_given_names_is_told(tmp_path: Path) -> None:
+    (around,) = named(tmp_path, "public").around
+    assert around == Around("ck", "public", "notes", "c__notes__", "")
+    assert [around.inner(name) for name in ("c__notes__positive", "c__notes__", "ck_positive")] == [
+        "positive",
+        None,
+        None,
+    ]
+    every = named(tmp_path, "given")
+    assert {(each.kind, each.before) for each in every.around} == {(key, f"{key}/") for key in ("ix", "uq", "ck", "fk")}
+    given = [getattr(operation, "name", "") for operation in every.wanted[0].operations]
+    assert given == ["ix/idx", "lowered", "uq/uq", "pk", "ck/positive", "fk/fk", "", "uq_unknown"]
 
 
 def test_without_a_convention_of_its_own_the_names_stay(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ def standard(name: str, driver: str) -> str:
 ENVIRONMENTS = {
     "generic": standard("generic", "psycopg"),
     "psycopg2": standard("generic", "psycopg2"),
+    "pg8000": standard("generic", "pg8000"),
     "async": standard("async", "psycopg"),
     "asyncpg": standard("async", "asyncpg"),
     "a transaction each": GENERIC.replace(
@@ -88,12 +89,15 @@ def test_it_runs(embedded_database: str, tmp_path: Path, name: str) -> None:
 
 
 def _reachable(url: str, name: str) -> str:
-    """The URL in the form that asyncpg takes, which is not built on libpq."""
-    if name != "asyncpg":
+    """The URL in the form of drivers that are not built on libpq."""
+    if name not in ("asyncpg", "pg8000"):
         return url
     with psycopg.connect(url) as connection:
         info = connection.info
-        return f"postgresql://{info.user}@/{info.dbname}?host={info.host}&port={info.port}"
+        place = (
+            f"host={info.host}&port={info.port}" if name == "asyncpg" else f"unix_sock={info.host}/.s.PGSQL.{info.port}"
+        )
+        return f"postgresql://{info.user}@/{info.dbname}?{place}"
 
 
 def test_written_as_sql_it_is_refused_in_a_line(embedded_database: str, tmp_path: Path) -> None:

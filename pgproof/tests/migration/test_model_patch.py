@@ -19,6 +19,7 @@ from sqlalchemy.orm import configure_mappers
 from pgproof.facts.models import Models
 from pgproof.facts.project.child import Project, ask_project
 from pgproof.migration.model_patch import ModelPatch, model_patch
+from pgproof.migration.name_objects import Around
 from pgproof.proof.drift import compare
 from pgproof.proof.fingerprint import read_fingerprint
 from pgproof.remedy.constraints import AddCheck, AddForeignKey, AddUnique, DropConstraint, ReplaceForeignKey, SetNotNull
@@ -175,7 +176,8 @@ def patched(folder: Path, source: str, name: str, operations: tuple[Operation, .
     file = folder / "app/models.py"
     file.write_text(source, encoding="utf-8")
     models = ask_project(Project(folder), "models", (f"app.models:{name}",), Models)
-    patch = model_patch([Step(operation, (REASON,)) for operation in operations], models, folder)
+    around = [Around("ck", "public", "notes", "ck_notes_", "")] if source == MAPPED else []
+    patch = model_patch([Step(operation, (REASON,)) for operation in operations], models, folder, around=around)
     (folder / "models.patch").write_text(patch.diff, encoding="utf-8")
     if patch.diff:
         subprocess.run(["patch", "-p1", "--input", "models.patch"], cwd=folder, check=True, capture_output=True)
@@ -221,6 +223,10 @@ def test_models_say_what_the_operations_made(embedded_server: Server, tmp_path: 
                 read_fingerprint(ours, schemas=["public"]), read_fingerprint(theirs, schemas=["public"]), ("public",), 2
             )
         assert (found.missing, found.extra, found.different) == ((), (), ())
+        with psycopg.connect(wanted) as ours:
+            # A naming convention adds to the name that a check is given.
+            named = "SELECT conname FROM pg_constraint WHERE conrelid = 'notes'::regclass AND contype = 'c'"
+            assert ours.execute(named).fetchall() == [("ck_notes_n",)]
         engine = create_engine(there.replace("postgresql:", "postgresql+psycopg:", 1), poolclass=NullPool)
         with engine.connect() as connected:
             context = MigrationContext.configure(connected, opts={"compare_server_default": True})
@@ -278,6 +284,13 @@ def test_what_cannot_be_edited_surely_is_said_in_words(tmp_path: Path) -> None:
         "sales.notes: m with nullable=False (its source cannot be edited safely)",
         'sales.others: CheckConstraint("n > 0", name="c") (no model has this table)',
     )
+
+
+def test_a_name_that_a_convention_cannot_make_is_for_people(tmp_path: Path) -> None:
+    patch = patched(tmp_path, MAPPED, "Base", (AddCheck("public", "notes", "positive", "n > 0"),))
+    assert patch.diff == ""
+    (said,) = patch.by_hand
+    assert said.startswith('public.notes: CheckConstraint("n > 0", name="positive") (its name inside of conv()')
 
 
 def test_a_second_way_to_join_two_tables_is_for_people(tmp_path: Path) -> None:

@@ -26,6 +26,9 @@ OPINIONS = {
     "ban-drop-not-null": "a way back",
     "ban-drop-default": "a way back",
     "renaming-object": "a key takes the name of the one that it replaces",
+    "changing-column-type": "of types that PostgreSQL changes without reading a row, and of tables that are small",
+    "prefer-text-field": "the models say a length, and a longer varchar is no rewrite",
+    "prefer-bigint-over-int": "a way back",
     "prefer-robust-stmts": "the revision looks for what is there before each statement, which squawk does not see",
 }
 _PARTITIONED = ("require-concurrent-index-creation", "require-concurrent-index-deletion")

@@ -12,7 +12,8 @@ from pgproof.errors import PgproofError
 from pgproof.facts.catalog import Catalog
 from pgproof.facts.read import read_facts
 from pgproof.remedy.constraints import AddForeignKey, AddUnique, ReplaceForeignKey
-from pgproof.remedy.decisions import Decisions, decided, decisions_as_text, default_decisions, read_decisions
+from pgproof.remedy.decision_file import Decisions, decisions_as_text, read_decisions
+from pgproof.remedy.decisions import decided, default_decisions
 from pgproof.remedy.names import quoted
 from pgproof.remedy.plan_values import Reason, Wanted
 from pgproof.remedy.quarantine import QuarantineDuplicates

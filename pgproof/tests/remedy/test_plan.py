@@ -9,6 +9,7 @@ import pytest
 
 from pgproof.facts.catalog import Catalog
 from pgproof.facts.read import read_facts
+from pgproof.remedy.column_types import ChangeType
 from pgproof.remedy.constraints import (
     AddCheck,
     AddForeignKey,
@@ -25,6 +26,7 @@ from pgproof.remedy.maintenance import Vacuum
 from pgproof.remedy.operation import Operation
 from pgproof.remedy.plan import Plan, plan
 from pgproof.remedy.plan_values import Reason, Wanted
+from pgproof.remedy.proven import Proven, Verdict
 from pgproof.remedy.quarantine import Parent, QuarantineDuplicates, QuarantineOrphans, Reference
 from pgproof.remedy.settings import SetDatabaseSetting, SetDefault
 from pgproof.server import Server
@@ -259,3 +261,49 @@ def test_a_key_of_a_partitioned_table_waits_for_a_server_that_can(catalog: Catal
 def test_a_finding_without_operations_is_left_with_its_remedy(catalog: Catalog) -> None:
     (left,) = plan([Wanted(reason(1), (), "decide it")], catalog, VERSION).left
     assert (left.reason.rule, left.why, left.by_hand) == ("R1", "decide it", ())
+
+
+_SAYS = "left out, as the proof says of it:"
+
+
+def test_what_a_proof_speaks_against_is_left_out_with_what_only_it_needs(catalog: Catalog) -> None:
+    move = QuarantineDuplicates("public", "jobs", ("id", "code"), same=("code",), keep=("id",), key="id")
+    wanted = [
+        Wanted(reason(number), operations)
+        for number, operations in enumerate(
+            (
+                (move, unique("jobs", "code")),
+                (index("jobs", "n"),),
+                (SetDefault("public", "jobs", "n", "7"), SetNotNull("public", "jobs", "n", "given")),
+                (unique("bare", "a"),),
+            ),
+            1,
+        )
+    ]
+    said = (
+        Verdict("create unique u_code on public.jobs", "harms", "it held a lock"),
+        Verdict("create index public.i_n on public.jobs", "no-effect", "nobody reads it"),
+        Verdict("change column public.jobs.n (not null, default 7)", "no-effect", "nothing is faster"),
+        Verdict("create unique u_a on public.bare", "no-effect", "nothing is faster"),
+        Verdict("drop index public.i_n on public.jobs", "harms", "of another plan"),
+    )
+    found = plan(wanted, catalog, VERSION, Proven(said, measured=True))
+    assert [step.operation for step in found.steps] == [wanted[3].operations[0], *wanted[2].operations]
+    assert [(left.reason.rule, left.why) for left in found.left] == [
+        ("R1", f"add unique constraint {_SAYS} harms, it held a lock ({said[0].operation})"),
+        ("R2", f"create index {_SAYS} no-effect, nobody reads it ({said[1].operation})"),
+        ("R1", f"quarantine duplicates {_SAYS} harms, it held a lock ({said[0].operation})"),
+    ]
+    assert found.left_out == said[:2]
+    kept = plan(wanted, catalog, VERSION, Proven(said, measured=True), kept=(said[0].operation,))
+    assert [step.operation.kind for step in kept.steps][:2] == ["quarantine duplicates", "add unique constraint"]
+    # Where no statement was measured, that an index helps nobody was not seen.
+    unmeasured = plan(wanted, catalog, VERSION, Proven(said, measured=False))
+    assert wanted[1].operations[0] in [step.operation for step in unmeasured.steps]
+
+
+def test_a_column_gets_one_type(catalog: Catalog) -> None:
+    wide, text = (ChangeType("public", "jobs", "code", kind, "character varying(5)") for kind in ("bigint", "text"))
+    found = planned(catalog, index("jobs", "n"), wide, wide, text)
+    assert told(found) == [(wide, "R2 R3"), (index("jobs", "n"), "R1")]
+    assert [left.why for left in found.left] == ["another finding makes code bigint: decide which type is meant"]

@@ -18,10 +18,14 @@ from pgproof.migration.convention import named_by_models
 from pgproof.migration.model_patch import ModelPatch, model_patch
 from pgproof.migration.plain_sql import forward_sql, reverse_file, reverse_sql
 from pgproof.migration.project import parts_of, write_revisions
+from pgproof.migration.proof_verdicts import read_verdicts
 from pgproof.migration.reasons import wanted_of
-from pgproof.remedy.decisions import decided, decisions_as_text, default_decisions, read_decisions
+from pgproof.remedy.decision_file import Decisions, decisions_as_text, read_decisions
+from pgproof.remedy.decisions import decided, default_decisions, refuse_unknown_verdicts
 from pgproof.remedy.plan import Plan, plan
 from pgproof.remedy.plan_values import Left, Step, Wanted
+from pgproof.remedy.proven import Proven
+from pgproof.report.text import printable
 from pgproof.settings import ConfigurationError, Options
 
 WRITTEN, LEFT = 0, 1
@@ -39,6 +43,7 @@ class FixOptions:
         decisions: the file of decisions that people take.
         message: of the revision.
         dry_run: write nothing but decisions with their defaults.
+        proof: a proof.json of the same plan, whose verdicts leave operations out.
     """
 
     alembic: Path | None
@@ -47,6 +52,7 @@ class FixOptions:
     decisions: Path | None
     message: str | None
     dry_run: bool
+    proof: Path | None = None
 
 
 def refuse_unusable(fixing: FixOptions, options: Options) -> None:
@@ -76,11 +82,13 @@ class Fixed:
         plan: of all selected findings.
         files: that were written.
         patch: of the models.
+        notes: what nobody looked at, a line each.
     """
 
     plan: Plan
     files: tuple[str, ...]
     patch: ModelPatch
+    notes: tuple[str, ...] = ()
 
 
 def fix_findings(audit: Audit, source: ServerSource | SnapshotSource, project: Project, fixing: FixOptions) -> Fixed:
@@ -97,17 +105,32 @@ def fix_findings(audit: Audit, source: ServerSource | SnapshotSource, project: P
     """
     catalog = audit.facts.catalog
     models = audit.facts.models
-    wanted = named_by_models(wanted_of(audit.findings, catalog), project, models.names if models else ())
+    version = audit.facts.database.server_version_num
+    proven = _proven(fixing.proof) if fixing.proof is not None else None
+    named = named_by_models(wanted_of(audit.findings, catalog, models), project, models.names if models else ())
+    wanted = named.wanted
     files: list[str] = []
     if fixing.decisions is not None and (fixing.decisions.exists() or not fixing.dry_run):
-        wanted = _decided(fixing.decisions, wanted, catalog)
-    elif fixing.decisions is not None:
-        as_json = fixing.decisions.suffix == ".json"
-        write(decisions_as_text(default_decisions(wanted), as_json=as_json), fixing.decisions)
-        files.append(str(fixing.decisions))
-    planned = plan(wanted, catalog, audit.facts.database.server_version_num)
+        decisions = _read(fixing.decisions)
+        wanted = _decided(decisions, wanted, catalog)
+        planned = plan(wanted, catalog, version, proven)
+        _refuse_unknown_verdicts(decisions, planned)
+        if decisions.kept:
+            planned = plan(wanted, catalog, version, proven, decisions.kept)
+    else:
+        planned = plan(wanted, catalog, version, proven)
+        if fixing.decisions is not None:
+            as_json = fixing.decisions.suffix == ".json"
+            write(decisions_as_text(default_decisions(wanted, planned.left_out), as_json=as_json), fixing.decisions)
+            files.append(str(fixing.decisions))
+    notes = list(_of_proof(proven, fixing.proof))
     if fixing.alembic is not None:
         at = _applied(audit, source)
+        if at is None:
+            notes.append(
+                f"a snapshot does not say at which revision its database is: make sure that it is the head of"
+                f" {fixing.alembic}, which nobody checked"
+            )
         parts = () if fixing.dry_run else parts_of(planned, fixing.message)
         files += (each.file for each in write_revisions(project, fixing.alembic, at, parts))
     if fixing.sql is not None and planned.steps and not fixing.dry_run:
@@ -115,16 +138,45 @@ def fix_findings(audit: Audit, source: ServerSource | SnapshotSource, project: P
         write(forward_sql(planned), fixing.sql)
         write(reverse_sql(planned), back)
         files += [str(fixing.sql), str(back)]
-    patch = model_patch(planned.steps, models, project.directory)
+    patch = model_patch(planned.steps, models, project.directory, around=named.around)
     if fixing.patch is not None and patch.diff and not fixing.dry_run:
         write(patch.diff, fixing.patch)
         files.append(str(fixing.patch))
-    return Fixed(planned, tuple(files), patch)
+    return Fixed(planned, tuple(files), patch, tuple(notes))
 
 
-def _decided(file: Path, wanted: tuple[Wanted, ...], catalog: Catalog) -> tuple[Wanted, ...]:
+def _proven(file: Path) -> Proven:
     try:
-        return decided(wanted, read_decisions(file), catalog)
+        return read_verdicts(file)
+    except PgproofError as error:
+        raise ConfigurationError(f"--proof: {error}") from None
+
+
+def _of_proof(proven: Proven | None, file: Path | None) -> Iterator[str]:
+    if proven is not None and not proven.measured:
+        yield (
+            f"{file} measured no statement, so an index without effect in it was left in: prove it with --workload to"
+            " see which ones help"
+        )
+
+
+def _read(file: Path) -> Decisions:
+    try:
+        return read_decisions(file)
+    except PgproofError as error:
+        raise ConfigurationError(f"--decisions: {error}") from None
+
+
+def _decided(decisions: Decisions, wanted: tuple[Wanted, ...], catalog: Catalog) -> tuple[Wanted, ...]:
+    try:
+        return decided(wanted, decisions, catalog)
+    except PgproofError as error:
+        raise ConfigurationError(f"--decisions: {error}") from None
+
+
+def _refuse_unknown_verdicts(decisions: Decisions, planned: Plan) -> None:
+    try:
+        refuse_unknown_verdicts(decisions, planned.left_out)
     except PgproofError as error:
         raise ConfigurationError(f"--decisions: {error}") from None
 
@@ -152,7 +204,8 @@ def fixed_as_text(fixed: Fixed, *, patched: bool) -> str:
     if fixed.patch.diff and not patched:
         lines += ["The models, as a patch:", *fixed.patch.diff.splitlines(), ""]
     if fixed.patch.by_hand:
-        lines += ["The models, by hand:", *(f"  {line}" for line in fixed.patch.by_hand), ""]
+        lines += ["The models, by hand:", *(f"  {printable(line)}" for line in fixed.patch.by_hand), ""]
+    lines += [f"Note: {note}" for note in fixed.notes]
     lines += [f"wrote {file}" for file in fixed.files]
     lines.append(_summary(fixed.plan.steps, fixed.plan.left))
     return "\n".join(lines) + "\n"
@@ -160,14 +213,14 @@ def fixed_as_text(fixed: Fixed, *, patched: bool) -> str:
 
 def _step(step: Step) -> Iterator[str]:
     codes = ", ".join(dict.fromkeys(reason.rule for reason in step.reasons))
-    yield f"{step.operation.kind} ({codes}): {step.operation.forward()[0]}"
+    yield printable(f"{step.operation.kind} ({codes}): {step.operation.forward()[0]}")
     yield f"    lock {step.operation.lock}; blocks {step.operation.blocks}"
 
 
 def _left(left: Left) -> Iterator[str]:
-    yield f"{left.reason.rule} {left.reason.message}"
-    yield f"    {left.why}"
-    yield from (f"    {statement};" for statement in left.by_hand)
+    yield printable(f"{left.reason.rule} {left.reason.message}")
+    yield f"    {printable(left.why)}"
+    yield from (f"    {printable(statement)};" for statement in left.by_hand)
 
 
 def _summary(steps: Sequence[Step], left: Sequence[Left]) -> str:

@@ -8,6 +8,7 @@ from functools import singledispatch
 from pgproof.facts.catalog import Action
 from pgproof.migration.python_text import Code, call, identifier, text_clause
 from pgproof.remedy import defaults, settings
+from pgproof.remedy.column_types import ChangeType
 from pgproof.remedy.constraints import (
     AddCheck,
     AddForeignKey,
@@ -242,15 +243,23 @@ def _(operation: defaults.SetDefault | settings.SetDefault, moving: dict[str, Co
 
 
 @_calls.register
+def _(operation: ChangeType, moving: dict[str, Code]) -> Calls:
+    column = (operation.table, operation.column)
+    return Calls(
+        call("_change_type", *column, schema=operation.schema, old=operation.previous, new=operation.type),
+        call("_change_type", *column, schema=operation.schema, old=operation.type, new=operation.previous),
+        frozenset({"column_type"}),
+    )
+
+
+@_calls.register
 def _(operation: CreateStatistics, moving: dict[str, Code]) -> Calls:
     create, analyze = operation.forward()
+    named = {"schema": operation.schema, "table": operation.table, "columns": list(operation.columns)}
     return Calls(
-        [
-            *call("_do", create.replace("CREATE STATISTICS ", "CREATE STATISTICS IF NOT EXISTS ", 1)),
-            *call("_run", analyze),
-        ],
-        call("_do", f"DROP STATISTICS IF EXISTS {quoted(operation.schema, operation.name)}"),
-        frozenset({"simple"}),
+        [*call("_create_statistics", create, operation.name, **named), *call("_run", analyze)],
+        call("_drop_statistics", operation.name, **named),
+        frozenset({"extended_statistics"}),
     )
 
 

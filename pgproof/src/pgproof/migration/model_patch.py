@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pgproof.facts.models import ModelColumn, ModelIndex, Models, ModelTable, TableName
 from pgproof.migration.model_source import ModelSource
+from pgproof.migration.model_words import SqlText, in_words, key_of, object_parts
+from pgproof.migration.name_objects import Around, kind_of
 from pgproof.migration.python_text import literal
 from pgproof.remedy import defaults, settings
+from pgproof.remedy.column_types import ChangeType
 from pgproof.remedy.constraints import (
     AddCheck,
     AddForeignKey,
@@ -24,7 +27,6 @@ from pgproof.remedy.constraints import (
 )
 from pgproof.remedy.deferral import MakeDeferrable
 from pgproof.remedy.indexes import CreateIndex, CreatePartitionedIndex, DropIndex
-from pgproof.remedy.names import quoted
 from pgproof.remedy.operation import Operation
 from pgproof.remedy.plan_values import Step
 
@@ -44,7 +46,13 @@ class ModelPatch:
     by_hand: tuple[str, ...]
 
 
-def model_patch(steps: Iterable[Step], models: Models | None, root: Path, default_schema: str = "public") -> ModelPatch:
+def model_patch(
+    steps: Iterable[Step],
+    models: Models | None,
+    root: Path,
+    default_schema: str = "public",
+    around: Iterable[Around] = (),
+) -> ModelPatch:
     """Return the patch of the models that says what steps change.
 
     Args:
@@ -52,16 +60,18 @@ def model_patch(steps: Iterable[Step], models: Models | None, root: Path, defaul
         models: as they are; None where none are given, so that all is said in words.
         root: the project's folder, to which the files of the models are relative.
         default_schema: where tables of the models without a schema are.
+        around: what naming conventions add to the names that the models give.
     """
-    patching = _Patching(models, root, default_schema)
+    patching = _Patching(models, root, default_schema, around)
     for step in steps:
         patching.add(step.operation)
     return patching.result()
 
 
 class _Patching:
-    def __init__(self, models: Models | None, root: Path, default_schema: str) -> None:
+    def __init__(self, models: Models | None, root: Path, default_schema: str, around: Iterable[Around]) -> None:
         self._root = root
+        self._around = {(each.kind, each.schema, each.table): each for each in around}
         self._default = default_schema
         self._tables = {
             (table.name.schema or default_schema, table.name.name): table for table in (models.tables if models else ())
@@ -75,6 +85,14 @@ class _Patching:
         if change is None:
             return
         schema, table = change
+        kind = kind_of(operation)
+        around = self._around.get((kind, schema, table)) if kind is not None else None
+        if around is not None:
+            inner = around.inner(getattr(operation, "name", ""))
+            if inner is None:
+                self._say(operation, schema, table, "its name inside of conv(): the naming convention would add to it")
+                return
+            operation = replace(operation, name=inner)  # type: ignore[call-arg]
         model = self._tables.get((schema, table))
         if model is None:
             self._say(operation, schema, table, "no model has this table" if self._tables else "")
@@ -114,7 +132,7 @@ class _Patching:
         return self._sources[file]
 
     def _say(self, operation: Operation, schema: str, table: str, why: str) -> None:
-        for line in _in_words(operation):
+        for line in in_words(operation):
             self._by_hand.append(f"{schema}.{table}: {line}{f' ({why})' if why else ''}")
 
     def _edit(self, source: ModelSource, node: Node, model: ModelTable, operation: Operation) -> bool:
@@ -129,16 +147,18 @@ class _Patching:
             return _set(source, node, operation.column, "nullable", "False")
         if isinstance(operation, defaults.SetDefault | settings.SetDefault):
             found = source.column(node, operation.column)
-            value = _code(source, _Text(operation.default)) if found is not None else ""
+            value = _code(source, SqlText(operation.default)) if found is not None else ""
             return found is not None and source.set_argument(found, "server_default", value)
         if isinstance(operation, AddPrimaryKey):
             return all(
-                _is_key(model, name) or _set(source, node, name, "primary_key", "True") for name in operation.columns
+                _iskey_of(model, name) or _set(source, node, name, "primary_key", "True") for name in operation.columns
             )
         if isinstance(operation, ReplaceForeignKey):
             return _act(source, node, model, operation.new)
         if isinstance(operation, MakeDeferrable):
             return False
+        if isinstance(operation, ChangeType):
+            return _has_type(model, operation)
         if _is_there(model, operation):
             return True
         if isinstance(operation, AddForeignKey) and self._joins_twice(model, operation):
@@ -163,7 +183,7 @@ class _Patching:
 
     def _object(self, source: ModelSource, operation: Operation) -> str | None:
         """An index or a constraint as the models write it."""
-        parts = _object_parts(operation, self._reference)
+        parts = object_parts(operation, self._reference)
         if parts is None:
             return None
         name, positional, keywords = parts
@@ -182,66 +202,13 @@ class _Patching:
         return [f"{table}.{column}" for column in key.referenced_columns]
 
 
-@dataclass(frozen=True)
-class _Text:
-    """SQL inside of a `text()`."""
-
-    sql: str
-
-
 def _code(source: ModelSource, value: object) -> str:
-    if isinstance(value, _Text):
+    if isinstance(value, SqlText):
         escaped = value.sql.replace(":", "\\:") if ":" in value.sql.replace("::", "") else value.sql
         return f"{source.needs('text')}({literal(escaped)})"
     if isinstance(value, list):
         return f"[{', '.join(_code(source, each) for each in value)}]"
     return literal(value)
-
-
-def _object_parts(
-    operation: Operation, reference: Callable[[AddForeignKey], list[str]]
-) -> tuple[str, list[object], dict[str, object]] | None:
-    if isinstance(operation, CreateIndex | CreatePartitionedIndex):
-        keywords: dict[str, object] = {}
-        if isinstance(operation, CreateIndex):
-            if operation.unique:
-                keywords["unique"] = True
-            if operation.method != "btree":
-                keywords["postgresql_using"] = operation.method
-            if operation.include:
-                keywords["postgresql_include"] = list(operation.include)
-        if operation.where:
-            keywords["postgresql_where"] = _Text(operation.where)
-        return "Index", [operation.name, *(_key(key) for key in operation.keys)], keywords
-    if isinstance(operation, AddUnique):
-        return "UniqueConstraint", list(operation.columns), {"name": operation.name}
-    if isinstance(operation, AddCheck):
-        return "CheckConstraint", [_Condition(operation.condition).sql], {"name": operation.name}
-    if isinstance(operation, AddForeignKey):
-        named: dict[str, object] = {"name": operation.name}
-        if operation.on_delete != "no action":
-            named["ondelete"] = operation.on_delete.upper()
-        if operation.on_update != "no action":
-            named["onupdate"] = operation.on_update.upper()
-        return "ForeignKeyConstraint", [list(operation.columns), reference(operation)], named
-    return None
-
-
-@dataclass(frozen=True)
-class _Condition:
-    """A check's condition, which SQLAlchemy reads as it reads `text()`."""
-
-    condition: str
-
-    @property
-    def sql(self) -> str:
-        plain = self.condition.replace("::", "")
-        return self.condition.replace(":", "\\:") if ":" in plain else self.condition
-
-
-def _key(sql: str) -> object:
-    name = sql[1:-1].replace('""', '"')
-    return name if sql.startswith('"') and quoted(name) == sql else _Text(sql)
 
 
 def _changes(operation: Operation) -> tuple[str, str] | None:
@@ -262,6 +229,7 @@ def _changes(operation: Operation) -> tuple[str, str] | None:
         | SetNotNull
         | DropConstraint
         | MakeDeferrable
+        | ChangeType
         | defaults.SetDefault
         | settings.SetDefault
     )
@@ -273,15 +241,22 @@ def _set(source: ModelSource, node: Node, column: str, name: str, value: str | N
     return found is not None and source.set_argument(found, name, value)
 
 
-def _is_key(model: ModelTable, name: str) -> bool:
+def _iskey_of(model: ModelTable, name: str) -> bool:
     column = model.column(name)
     return column is not None and column.primary_key
+
+
+def _has_type(model: ModelTable, operation: ChangeType) -> bool:
+    """Whether the models have the new type already, as PostgreSQL's dialect writes it; how they do is for people."""
+    column = model.column(operation.column)
+    stated = (column.type or "").lower().replace("varchar", "character varying") if column is not None else ""
+    return stated == operation.type
 
 
 def _is_there(model: ModelTable, operation: Operation) -> bool:
     """Whether the models say it already, and only the database was behind."""
     if isinstance(operation, CreateIndex):
-        keys = tuple(_key(key) for key in operation.keys)
+        keys = tuple(key_of(key) for key in operation.keys)
         return any(
             tuple(key.column for key in index.keys) == keys and index.unique == operation.unique and not operation.where
             for index in model.indexes
@@ -340,41 +315,6 @@ def _act(source: ModelSource, node: Node, model: ModelTable, key: AddForeignKey)
     ]
     value = None if key.on_delete == "no action" else literal(key.on_delete.upper())
     return len(calls) == 1 and source.set_argument(calls[0], "ondelete", value)
-
-
-def _in_words(operation: Operation) -> Iterator[str]:
-    """What people have to write, as near to Python as it can be said without their file."""
-    if isinstance(operation, SetNotNull):
-        yield f"{operation.column} with nullable=False"
-    elif isinstance(operation, defaults.SetDefault | settings.SetDefault):
-        yield f"{operation.column} with server_default=text({literal(operation.default)})"
-    elif isinstance(operation, AddPrimaryKey):
-        yield f"{', '.join(operation.columns)} with primary_key=True"
-    elif isinstance(operation, ReplaceForeignKey):
-        action = literal(operation.new.on_delete.upper())
-        yield f"{', '.join(operation.new.columns)} with ForeignKey(..., ondelete={action})"
-    elif isinstance(operation, MakeDeferrable):
-        yield f'the foreign key {operation.name} with deferrable=True, initially="IMMEDIATE"'
-    elif isinstance(operation, DropIndex | DropConstraint):
-        yield f"without {operation.name}"
-    elif isinstance(operation, DropForeignKey):
-        yield f"without the foreign key {operation.key.name}"
-    else:
-        parts = _object_parts(operation, _named)
-        if parts is not None:
-            name, positional, keywords = parts
-            plain = [_plain(each) for each in positional]
-            plain += [f"{key}={_plain(value)}" for key, value in keywords.items()]
-            yield f"{name}({', '.join(plain)})"
-
-
-def _named(key: AddForeignKey) -> list[str]:
-    table = TableName(None if key.referenced_schema == "public" else key.referenced_schema, key.referenced_table)
-    return [f"{table}.{column}" for column in key.referenced_columns]
-
-
-def _plain(value: object) -> str:
-    return f"text({literal(value.sql)})" if isinstance(value, _Text) else literal(value)
 
 
 def _diff(file: str, before: str, after: str) -> Iterator[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pgproof.facts.catalog import Catalog, QualifiedName
+from pgproof.facts.models import Models
+from pgproof.migration.further import further
 from pgproof.remedy.constraints import AddForeignKey
 from pgproof.remedy.plan_values import Reason, Wanted
 from pgproof.rules.finding import Evidence, Finding
@@ -13,17 +15,18 @@ _WITHOUT_ACTION = "foreign-key-without-action"
 _NO_REMEDY = "nothing but a decision of people helps"
 
 
-def wanted_of(findings: Iterable[Finding], catalog: Catalog) -> tuple[Wanted, ...]:
+def wanted_of(findings: Iterable[Finding], catalog: Catalog, models: Models | None = None) -> tuple[Wanted, ...]:
     """Return what mends findings, in their order.
 
     Args:
         findings: of an audit.
         catalog: of the same facts.
+        models: of the same facts; None where none were given.
     """
-    return tuple(_wanted(finding, catalog) for finding in findings)
+    return tuple(_wanted(finding, catalog, models) for finding in findings)
 
 
-def _wanted(finding: Finding, catalog: Catalog) -> Wanted:
+def _wanted(finding: Finding, catalog: Catalog, models: Models | None) -> Wanted:
     remedy = finding.remedy
     reason = Reason(
         finding.rule,
@@ -36,7 +39,11 @@ def _wanted(finding: Finding, catalog: Catalog) -> Wanted:
     if remedy is None:
         return Wanted(reason, (), _NO_REMEDY)
     undecided = tuple(_keys(finding, catalog)) if finding.slug == _WITHOUT_ACTION else ()
-    return Wanted(reason, remedy.operations, remedy.summary, undecided)
+    more = further(finding, catalog, models)
+    operations = (*remedy.operations, *more.operations)
+    # What more there is to say stands beside the rule's own sentence, or in its place where some of it is done.
+    why_not = "; ".join((remedy.summary.rstrip("."), *more.left)) if more.left else remedy.summary
+    return Wanted(reason, operations, why_not, undecided, more.optional, more.left if operations else ())
 
 
 def _keys(finding: Finding, catalog: Catalog) -> Iterator[AddForeignKey]:

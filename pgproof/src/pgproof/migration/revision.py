@@ -20,6 +20,8 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _NEEDS = {
     "simple": (),
     "default": (),
+    "column_type": ("quoted",),
+    "extended_statistics": ("quoted",),
     "quarantine": (),
     "invalid_index": ("quoted",),
     "like": ("quoted",),

@@ -1,90 +1,40 @@
-"""Decisions that belong to people: which of equal rows stays, and what becomes of rows whose parent is deleted.
+"""Decisions that belong to people, carried out: which of equal rows stays, what becomes of rows whose parent is deleted
+or whose time has ended, which types change, and what is done although a proof speaks against it.
 
-A file holds them, TOML or JSON, written with the defaults and read afterwards. What it says about something that is not
-planned (any more) is an error: somebody decided, and would believe that it counts.
+What a file says about something that is not planned (any more) is an error: somebody decided, and would believe that it
+counts.
 """
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, TypeVar, get_args
-
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import Any
 
 from pgproof.errors import PgproofError
-from pgproof.facts.catalog import Action, Catalog, QualifiedName
+from pgproof.facts.catalog import Catalog, QualifiedName
+from pgproof.remedy.column_types import ChangeType
 from pgproof.remedy.constraints import AddForeignKey, ReplaceForeignKey
+from pgproof.remedy.decision_file import ColumnType, Decisions, Duplicates, Expired, ForeignKey, LeftOut
+from pgproof.remedy.expired import QuarantineExpired
 from pgproof.remedy.names import object_name
 from pgproof.remedy.operation import Operation
 from pgproof.remedy.plan_values import Wanted
+from pgproof.remedy.proven import Verdict
 from pgproof.remedy.quarantine import Equal, QuarantineCopies, QuarantineDuplicates
 
-_HEADER = """\
-# What people decide about the plan of `pgproof fix`; the values are those that it takes by itself.
-# An entry may go: then its default counts again.
-"""
-_DUPLICATES = """
-# Of rows with the same values the first stays, by the columns of `keep` in their order; those of `descending` with
-# their largest value first. The others go to the schema quarantine, and the downgrade brings them back.
-"""
-_FOREIGN_KEYS = f"""
-# What becomes of a row when the one that it refers to is deleted: {", ".join(get_args(Action))}.
-"""
-E = TypeVar("E", bound="_Entry")
 
+def default_decisions(wanted: Iterable[Wanted], against: Iterable[Verdict] = ()) -> Decisions:
+    """Return what is decided where nobody decides otherwise, for all that people may decide.
 
-class _Entry(BaseModel):
-    """What an entry is about; every one is refused that says more."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    schema_name: str
-    table: str
-
-
-class Duplicates(_Entry):
-    """Which row stays of those with the same values of some columns."""
-
-    same: tuple[str, ...]
-    keep: tuple[str, ...]
-    descending: tuple[str, ...] = ()
-
-    @property
-    def about(self) -> tuple[object, ...]:
-        """What it is about."""
-        return self.schema_name, self.table, frozenset(self.same)
-
-
-class ForeignKey(_Entry):
-    """The action of a foreign key."""
-
-    columns: tuple[str, ...]
-    references: str
-    on_delete: Action
-
-    @property
-    def about(self) -> tuple[object, ...]:
-        """What it is about."""
-        return self.schema_name, self.table, self.columns, self.references
-
-
-class Decisions(BaseModel):
-    """All of them."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    duplicates: tuple[Duplicates, ...] = ()
-    foreign_keys: tuple[ForeignKey, ...] = ()
-
-
-def default_decisions(wanted: Iterable[Wanted]) -> Decisions:
-    """Return what is decided where nobody decides otherwise, for all that people may decide."""
+    Args:
+        wanted: what findings want.
+        against: what a proof speaks against, of the plan.
+    """
     duplicates: dict[tuple[object, ...], Duplicates] = {}
     keys: dict[tuple[object, ...], ForeignKey] = {}
+    expired: dict[tuple[object, ...], Expired] = {}
+    types: dict[tuple[object, ...], ColumnType] = {}
     for each in wanted:
         for operation in each.operations:
             if isinstance(operation, QuarantineDuplicates | QuarantineCopies):
@@ -93,7 +43,20 @@ def default_decisions(wanted: Iterable[Wanted]) -> Decisions:
         for key in _keys(each):
             entry = _foreign_key(key)
             keys.setdefault(entry.about, entry)
-    return Decisions(duplicates=tuple(duplicates.values()), foreign_keys=tuple(keys.values()))
+        for operation in each.optional:
+            if isinstance(operation, QuarantineExpired):
+                ended = _expired(operation)
+                expired.setdefault(ended.about, ended)
+            elif isinstance(operation, ChangeType):
+                changed = _type(operation)
+                types.setdefault(changed.about, changed)
+    return Decisions(
+        duplicates=tuple(duplicates.values()),
+        foreign_keys=tuple(keys.values()),
+        expired=tuple(expired.values()),
+        types=tuple(types.values()),
+        left_out=tuple(LeftOut(operation=each.operation, verdict=each.word, why=each.why) for each in against),
+    )
 
 
 def decided(wanted: Sequence[Wanted], decisions: Decisions, catalog: Catalog) -> tuple[Wanted, ...]:
@@ -110,75 +73,37 @@ def decided(wanted: Sequence[Wanted], decisions: Decisions, catalog: Catalog) ->
     default = default_decisions(wanted)
     rows = _known("duplicates", decisions.duplicates, default.duplicates)
     keys = _known("foreign_keys", decisions.foreign_keys, default.foreign_keys)
+    expired = _known("expired", decisions.expired, default.expired)
+    types = _known("types", decisions.types, default.types)
     for row in rows.values():
         _refuse_unknown_columns(row, catalog)
     for key in keys.values():
         _refuse_impossible_action(key, catalog)
-    return tuple(_decided(each, rows, keys) for each in wanted)
+    chosen = [
+        *(entry.about for entry in types.values() if entry.change),
+        *(entry.about for entry in expired.values() if entry.move),
+    ]
+    days = {entry.about: entry.days for entry in expired.values()}
+    return tuple(_with_options(_decided(each, rows, keys), chosen, days) for each in wanted)
 
 
-def read_decisions(file: Path) -> Decisions:
-    """Return the decisions of a file.
+def refuse_unknown_verdicts(decisions: Decisions, against: Iterable[Verdict]) -> None:
+    """Refuse decisions to keep what no proof speaks against.
+
+    Args:
+        decisions: of people.
+        against: what the proof speaks against, of the plan without these decisions.
 
     Raises:
-        PgproofError: it cannot be read, or says what is no decision; in one line.
+        PgproofError: there is one, in one line.
     """
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PgproofError(f"{file} cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8'}") from None
-    try:
-        document = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
-        return Decisions.model_validate(_renamed(document))
-    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PgproofError(f"{file} is no {'JSON' if file.suffix == '.json' else 'TOML'}: {error}") from None
-    except ValidationError as invalid:
-        first = invalid.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part + 1 if isinstance(part, int) else part) for part in first["loc"])
-        raise PgproofError(f"{file}: {where.replace('schema_name', 'schema')}: {first['msg']}") from None
-
-
-def decisions_as_text(decisions: Decisions, *, as_json: bool) -> str:
-    """Return decisions as a file holds them: TOML with what they mean, or JSON."""
-    document = {
-        "duplicates": [_written(each) for each in decisions.duplicates],
-        "foreign_keys": [_written(each) for each in decisions.foreign_keys],
-    }
-    if as_json:
-        return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    parts = [_HEADER]
-    for name, said in (("duplicates", _DUPLICATES), ("foreign_keys", _FOREIGN_KEYS)):
-        if document[name]:
-            parts.append(said)
-        for entry in document[name]:
-            parts.append(f"[[{name}]]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in entry.items()))
-    if not any(document.values()):
-        parts.append("\n# Nothing of the plan is for people to decide.\n")
-    return "\n".join(part.strip("\n") + "\n" for part in parts)
-
-
-def _written(entry: _Entry) -> dict[str, Any]:
-    return {"schema" if name == "schema_name" else name: value for name, value in entry.model_dump(mode="json").items()}
-
-
-def _renamed(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with the name that pydantic has for `schema`, which is a method of its own."""
-    return {
-        name: [
-            {"schema_name" if key == "schema" else key: value for key, value in entry.items()}
-            if isinstance(entry, dict)
-            else entry
-            for entry in entries
-        ]
-        if isinstance(entries, list)
-        else entries
-        for name, entries in document.items()
-    }
-
-
-def _toml(value: object) -> str:
-    # A string of JSON is one of TOML, once DEL is escaped as well.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    known = {each.operation for each in against}
+    for number, entry in enumerate(decisions.left_out, 1):
+        if entry.operation not in known:
+            raise PgproofError(
+                f"the decision left_out {number} ({entry.operation}) is about nothing that the proof leaves out of this"
+                " plan: take it out, or give the --proof that it was written with"
+            )
 
 
 def _duplicates(move: QuarantineDuplicates | QuarantineCopies) -> Duplicates:
@@ -207,12 +132,19 @@ def _foreign_key(key: AddForeignKey) -> ForeignKey:
     )
 
 
+def _expired(move: QuarantineExpired) -> Expired:
+    return Expired(schema_name=move.schema, table=move.table, column=move.column, days=move.days)
+
+
+def _type(change: ChangeType) -> ColumnType:
+    return ColumnType(schema_name=change.schema, table=change.table, column=change.column, type=change.type)
+
+
 def _known(kind: str, entries: Sequence[Any], defaults: Sequence[Any]) -> dict[tuple[object, ...], Any]:
     planned = {each.about for each in defaults}
     found: dict[tuple[object, ...], Any] = {}
     for number, entry in enumerate(entries, 1):
-        columns = ", ".join(entry.same if isinstance(entry, Duplicates) else entry.columns)
-        what = f"{kind} {number} ({entry.schema_name}.{entry.table}: {columns})"
+        what = f"{kind} {number} ({entry.schema_name}.{entry.table}: {', '.join(entry.named)})"
         if entry.about not in planned:
             raise PgproofError(
                 f"the decision {what} is about nothing that is planned: take it out, or write the file anew with"
@@ -258,6 +190,23 @@ def _decided(
             passing = object_name("fk", key.table, (*key.columns, *entry.on_delete.split()))
             operations.append(ReplaceForeignKey(replace(key, name=passing, on_delete=entry.on_delete), key))
     return replace(wanted, operations=tuple(operations))
+
+
+def _with_options(wanted: Wanted, chosen: Sequence[tuple[object, ...]], days: dict[tuple[object, ...], int]) -> Wanted:
+    """What a finding wants with the options that people chose; what else was to be said of it holds for the others."""
+    operations, optional = list(wanted.operations), []
+    for option in wanted.optional:
+        about = _expired(option).about if isinstance(option, QuarantineExpired) else None
+        if about is not None and about in chosen:
+            operations.append(replace(option, days=days[about]))  # type: ignore[call-arg]
+        elif isinstance(option, ChangeType) and _type(option).about in chosen:
+            operations.append(option)
+        else:
+            optional.append(option)
+    if len(operations) == len(wanted.operations):
+        return wanted
+    left = wanted.left if not optional else (*wanted.left, wanted.why_not)
+    return replace(wanted, operations=tuple(operations), optional=tuple(optional), left=left)
 
 
 def _with(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pgproof.facts.catalog import Catalog, QualifiedName
@@ -15,6 +15,7 @@ from pgproof.remedy.plan_names import Taken, renamed
 from pgproof.remedy.plan_order import ordered
 from pgproof.remedy.plan_outside import why_outside
 from pgproof.remedy.plan_values import Left, Reason, Step, Wanted
+from pgproof.remedy.proven import Proven, Verdict, judged
 from pgproof.remedy.quarantine import Aside, Parent
 
 _NOT_VALID_ON_PARTITIONED = 180_000
@@ -28,11 +29,13 @@ class Plan:
         additions: what a first revision does; applications of today run on it.
         drops: what a second one takes away, once nothing needs it any more.
         left: what no revision mends, and why.
+        left_out: what a proof spoke against.
     """
 
     additions: tuple[Step, ...]
     drops: tuple[Step, ...]
     left: tuple[Left, ...]
+    left_out: tuple[Verdict, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -40,19 +43,28 @@ class Plan:
         return (*self.additions, *self.drops)
 
 
-def plan(wanted: Sequence[Wanted], catalog: Catalog, server_version_num: int) -> Plan:
+def plan(
+    wanted: Sequence[Wanted],
+    catalog: Catalog,
+    server_version_num: int,
+    proven: Proven | None = None,
+    kept: Collection[str] = (),
+) -> Plan:
     """Return the plan of what findings want.
 
     Args:
         wanted: what each finding wants, the worst first: where two contradict each other, the first one is done.
         catalog: of the database, for what else depends on an index and which names are taken.
         server_version_num: as the server says it, such as 180004.
+        proven: what a proof of the plan said; None where there was none.
+        kept: operations, as the proof calls them, that people keep whatever it said.
     """
     left: list[Left] = []
     merging = Merging()
     for each in wanted:
         if not each.operations:
             left.append(Left(each.reason, each.why_not))
+        left += [Left(each.reason, why) for why in each.left]
         for operation in each.operations:
             why = why_outside(operation) or _unfit(operation, catalog, server_version_num)
             if why is not None:
@@ -61,13 +73,22 @@ def plan(wanted: Sequence[Wanted], catalog: Catalog, server_version_num: int) ->
             refused = merging.add(_completed(operation, catalog), each.reason)
             if refused is not None:
                 left.append(Left(each.reason, refused))
-    steps = merging.steps()
+    # Names first: a proof calls by them what it judged.
+    steps = renamed(merging.steps(), Taken(catalog))
+    against = tuple(judged(steps, proven, kept)) if proven is not None else ()
+    for step, verdict in against:
+        steps = _without(steps, step)
+        said = f"{step.operation.kind} left out, as the proof says of it: {verdict.word}, {verdict.why}"
+        left += [Left(reason, f"{said} ({verdict.operation})") for reason in step.reasons]
     for step, why in needed_drops(steps, catalog):
-        steps = tuple(other for other in steps if other is not step)
+        steps = _without(steps, step)
         left += [Left(reason, why) for reason in step.reasons]
-    named = renamed(steps, Taken(catalog))
-    additions, drops = ordered(named)
-    return Plan(additions, drops, tuple(_once(left)))
+    additions, drops = ordered(steps)
+    return Plan(additions, drops, tuple(_once(left)), tuple(dict.fromkeys(verdict for _, verdict in against)))
+
+
+def _without(steps: tuple[Step, ...], step: Step) -> tuple[Step, ...]:
+    return tuple(other for other in steps if other is not step)
 
 
 def _completed(operation: Operation, catalog: Catalog) -> Operation:

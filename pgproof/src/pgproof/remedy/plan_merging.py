@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pgproof.remedy import defaults, settings
+from pgproof.remedy.column_types import ChangeType
 from pgproof.remedy.constraints import (
     AddCheck,
     AddForeignKey,
@@ -151,6 +152,9 @@ def _contradicts(planned: Operation, other: Operation) -> str | None:
     if _sets_default(planned) and _sets_default(other) and _column(planned) == _column(other):
         if getattr(planned, "default", None) != getattr(other, "default", None):
             return f"another finding gives {_column(planned)[2]} another default: decide which one is meant"
+    elif isinstance(planned, ChangeType) and isinstance(other, ChangeType):
+        if _column(planned) == _column(other) and planned.type != other.type:
+            return f"another finding makes {planned.column} {planned.type}: decide which type is meant"
     elif isinstance(planned, AddPrimaryKey) and isinstance(other, AddPrimaryKey):
         both = {(each.schema, each.table) for each in (planned, other)}
         if len(both) == 1 and set(planned.columns) != set(other.columns):

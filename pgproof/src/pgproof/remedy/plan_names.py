@@ -15,14 +15,17 @@ from pgproof.remedy.plan_values import Step
 
 
 class Taken:
-    """The names of the relations of each schema and of the constraints of each table."""
+    """The names of the relations and statistics of each schema and of the constraints of each table."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._relations: dict[str, set[str]] = defaultdict(set)
         self._constraints: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self._statistics: dict[str, set[str]] = defaultdict(set)
         for table in catalog.tables:
             self._relations[table.schema] |= {table.name, *(index.name for index in table.indexes)}
             self._constraints[table.schema, table.name] |= {constraint.name for constraint in table.constraints}
+            for statistics in table.extended_statistics:
+                self._statistics[statistics.schema].add(statistics.name)
         for sequence in catalog.sequences:
             self._relations[sequence.schema].add(sequence.name)
 
@@ -38,6 +41,15 @@ class Taken:
             self._relations[schema].add(found)
         if constraint:
             self._constraints[schema, table].add(found)
+        return found
+
+    def free_statistics(self, schema: str, name: str) -> str:
+        """Return a name for extended statistics, which share theirs with nothing else."""
+        found, number = name, 1
+        while found in self._statistics[schema]:
+            number += 1
+            found = object_name(name, str(number), ())
+        self._statistics[schema].add(found)
         return found
 
 
@@ -62,5 +74,5 @@ def _renamed(operation: Operation, taken: Taken) -> Operation:
         name = taken.free(new.schema, new.table, new.name, relation=False, constraint=True)
         return replace(operation, new=replace(new, name=name))
     if isinstance(operation, CreateStatistics):
-        return operation
+        return replace(operation, name=taken.free_statistics(operation.schema, operation.name))
     return operation

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pgproof.remedy import defaults, settings
+from pgproof.remedy.column_types import ChangeType
 from pgproof.remedy.constraints import (
     AddCheck,
     AddForeignKey,
@@ -17,6 +18,7 @@ from pgproof.remedy.constraints import (
     ValidateConstraint,
 )
 from pgproof.remedy.deferral import MakeDeferrable
+from pgproof.remedy.expired import QuarantineExpired
 from pgproof.remedy.indexes import CreateIndex, CreatePartitionedIndex, DropIndex
 from pgproof.remedy.invalid_indexes import DropInvalidIndex, RebuildInvalidIndex
 from pgproof.remedy.names import quoted
@@ -24,13 +26,14 @@ from pgproof.remedy.operation import Operation
 from pgproof.remedy.plan_values import Step
 from pgproof.remedy.quarantine import Aside, Equal, QuarantineDuplicates, QuarantineOrphans
 
-_LEFT_OVERS, _INDEXES, _UNIQUE, _COLUMNS, _PRIMARY_KEYS, _FOREIGN_KEYS, _CHECKS, _OTHERS = range(8)
+_LEFT_OVERS, _TYPES, _INDEXES, _ENDED, _UNIQUE, _COLUMNS, _PRIMARY_KEYS, _FOREIGN_KEYS, _CHECKS, _OTHERS = range(10)
 
 
 def ordered(steps: Sequence[Step]) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
     """Return the additions and the drops, each in order.
 
-    Indexes come first, since rows that move are looked up by them; then rows move and what they broke is made unique;
+    Types come first, since indexes are built over them; then indexes, since rows that move are looked up by them; then
+    rows move and what they broke is made unique;
     then defaults and NOT NULL, primary keys, foreign keys (whose parents are unique by then) and checks.
     """
     drops = tuple(step for step in steps if _is_drop(step.operation))
@@ -52,6 +55,8 @@ def _is_drop(operation: Operation) -> bool:
 def _rank(operation: Operation) -> int:
     if isinstance(operation, RebuildInvalidIndex | DropInvalidIndex):
         return _LEFT_OVERS
+    if isinstance(operation, ChangeType | QuarantineExpired):
+        return _TYPES if isinstance(operation, ChangeType) else _ENDED
     if isinstance(operation, CreatePartitionedIndex) or (isinstance(operation, CreateIndex) and not operation.unique):
         return _INDEXES
     if isinstance(operation, CreateIndex | AddUnique) or (

@@ -33,12 +33,16 @@ class Wanted:
         operations: in the order they need; none where no change of the schema alone mends it.
         why_not: what has to be done instead, where there are none.
         undecided: foreign keys as they are, whose action nobody but people can choose.
+        optional: operations that are done only where people decide so.
+        left: what is left to people beside the operations, a line each.
     """
 
     reason: Reason
     operations: tuple[Operation, ...]
     why_not: str = ""
     undecided: tuple[AddForeignKey, ...] = ()
+    optional: tuple[Operation, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -159,10 +159,16 @@ def _default(column: Column[Any]) -> ModelDefault | None:
 def _constant(column: Column[Any], value: Any) -> str | None:
     try:
         process: Any = column.type.dialect_impl(_DIALECT).literal_processor(_DIALECT)
-        return None if process is None else str(process(value))
+        # What SQLAlchemy makes of an empty list, ARRAY[], has no type, and PostgreSQL refuses it.
+        empty = isinstance(_plain(column.type), ARRAY) and _is_empty(value)
+        return "'{}'" if empty else None if process is None else str(process(value))
     except Exception:
         # What a constant's own type makes of it is the project's code; that it has no SQL is all this says.
         return None
+
+
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(_is_empty(each) for each in value)
 
 
 def _server_default(column: Column[Any]) -> str | None:
