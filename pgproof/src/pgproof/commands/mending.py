@@ -21,6 +21,7 @@ from pgproof.commands.parameters import (
     Output,
     Processes,
     ProofFormat,
+    ProofOption,
     Quiet,
     Rows,
     Schemas,
@@ -49,6 +50,7 @@ def fix(
         Path | None,
         typer.Option(help="Decisions that people take; --dry-run writes it with their defaults.", metavar="FILE"),
     ] = None,
+    proof: ProofOption = None,
     message: Annotated[str | None, typer.Option(help="Of the revision.", metavar="TEXT")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, and write no revision.")] = False,
     engine: EngineOption = None,
@@ -63,7 +65,8 @@ def fix(
 ) -> None:
     """Write what mends the findings: an Alembic revision that runs beside traffic, and the patch of the models.
 
-    The database is only read. Exit code 1 means that some of the selected findings are left to people.
+    The database is only read. What a --proof of the same plan found to harm, or an index to be of no effect, is left out.
+    Exit code 1 means that some of the selected findings are left to people.
     """
     from pgproof.audit import examine
     from pgproof.commands.choices import audit_options, rules_of
@@ -74,7 +77,7 @@ def fix(
     from pgproof.rules.discovery import all_rules
 
     options = options_of(context)
-    fixing = FixOptions(None if sql else options.alembic, sql, patch, decisions, message, dry_run)
+    fixing = FixOptions(None if sql else options.alembic, sql, patch, decisions, message, dry_run, options.proof)
     refuse_unusable(fixing, options)
     looking = replace(audit_options(options, date.today()), baseline=None)
     parsed = source_of(source)
