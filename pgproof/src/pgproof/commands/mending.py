@@ -65,8 +65,8 @@ def fix(
 ) -> None:
     """Write what mends the findings: an Alembic revision that runs beside traffic, and the patch of the models.
 
-    The database is only read. What a --proof of the same plan found to harm, or an index to be of no effect, is left out.
-    Exit code 1 means that some of the selected findings are left to people.
+    The database is only read. With --proof, what the proof of the same plan found to harm is left out, and indexes that
+    it found to be of no effect. Exit code 1 means that some of the selected findings are left to people.
     """
     from pgproof.audit import examine
     from pgproof.commands.choices import audit_options, rules_of
