@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,10 +20,20 @@ import pytest
 from intowork.demo.claims import SPEED_CLAIMS
 from intowork.demo.journey import Journey, Plan, travel
 from intowork.demo.report import mark, to_json, to_markdown, write
+from intowork.demo.words import ABOUT, MORE, VERDICTS
 from intowork.seed import Scale
 from pgproof.server import running_server
 
-PLAN = Plan("tiny", Scale.of_jobs(1000), rate=50.0, calls=1, crowd_seconds=1.0, patience_seconds=1.0, calm_seconds=1.0)
+PLAN = Plan(
+    "tiny",
+    Scale.of_jobs(1000),
+    rate=50.0,
+    calls=1,
+    crowd_seconds=1.0,
+    patience_seconds=1.0,
+    calm_seconds=1.0,
+    kill_seconds=None,
+)
 ROW_KEYS = {"claim", "quote", "before", "after", "head", "factor", "unit", "buffers", "held"}
 
 
@@ -76,6 +87,28 @@ def test_the_migration_under_traffic_fails_no_request_and_comes_back_equal(journ
     assert journey.evidence.additions_only
 
 
+def test_what_pgproof_writes_by_itself_mends_what_it_found(journey: Journey) -> None:
+    phase_2, critical, _ = journey.audits
+    mended = journey.mending.audit
+    left = {finding.rule for finding in mended.document.findings}
+    assert {"INT01", "INT02", "INT04", "IDX01", "IDX02"} <= {finding.rule for finding in phase_2.document.findings}
+    assert not left & {"INT01", "INT02", "INT04", "IDX01", "IDX02"}
+    totals = [audit.document.score.total or 0 for audit in (phase_2, critical, mended)]
+    assert totals == sorted(totals)
+
+
+def test_every_object_of_the_platforms_revisions_is_compared_with_what_pgproof_wrote(journey: Journey) -> None:
+    ours = [row for row in journey.compared if row.ours]
+    assert Counter(row.revision[:4] for row in ours) == {"h8c2": 15 + 3 + 4, "i9d3": 18, "j0e4": 6}
+    moved = [row for row in ours if row.ours.startswith("quarantine.")]
+    assert [row.verdict for row in moved] == ["same"] * 4
+    words = {row.ours for row in ours if row.verdict != "same" and ABOUT[row.ours].why in row.why}
+    assert words == {row.ours for row in ours if row.verdict != "same"} == set(ABOUT)
+    more = [row for row in journey.compared if not row.ours]
+    assert {row.verdict for row in more} == {"more"}
+    assert {rule for row in more for rule in row.rules.split(", ")} <= set(MORE)
+
+
 def test_every_claim_of_the_summary_is_a_row_in_the_fixed_form(journey: Journey) -> None:
     document = json.loads(to_json(journey))
     assert {"scale", "machine", "versions", "rows"} <= set(document)
@@ -98,13 +131,19 @@ def test_the_report_holds_every_row_and_both_charts(journey: Journey, tmp_path: 
     write(journey, tmp_path / "a folder")
     assert {path.name for path in (tmp_path / "a folder").iterdir()} == {
         "journey.json", "journey.md", "speed.svg", "waits.svg",
-        "g7b1c5d4e3f2", "h8c2d6e5f4g3", "head",
+        "g7b1c5d4e3f2", "after-fix", "h8c2d6e5f4g3", "head", "fix-against-h8c2.md",
     }  # fmt: skip
-    for revision in ("g7b1c5d4e3f2", "head"):
-        assert {path.name for path in (tmp_path / "a folder" / revision).iterdir()} == {
-            "analysis.md", "audit.md", "checklist.md", "engine_config.py", "findings.json", "findings.sarif",
-            "performance_test.py", "report.html", "summary.txt",
-        }  # fmt: skip
+    reports = {
+        "analysis.md", "audit.md", "checklist.md", "engine_config.py", "findings.json", "findings.sarif",
+        "performance_test.py", "report.html", "summary.txt",
+    }  # fmt: skip
+    mending = {"models.patch", "decisions.toml", "fix.txt", "versions"}
+    for folder, files in (("g7b1c5d4e3f2", reports | mending), ("after-fix", reports), ("head", reports)):
+        assert {path.name for path in (tmp_path / "a folder" / folder).iterdir()} == files
+    assert len([*(tmp_path / "a folder" / "g7b1c5d4e3f2" / "versions").iterdir()]) == 2
+    compared = (tmp_path / "a folder" / "fix-against-h8c2.md").read_text()
+    assert all(f"| **{row.verdict}** |" in compared for row in journey.compared)
+    assert all(f"- **{verdict}**, " in compared for verdict in VERDICTS)
     text = to_markdown(journey)
     assert all(f"| {row.claim} |" in text for row in journey.rows)
     for chart in ("speed.svg", "waits.svg"):

@@ -106,17 +106,29 @@ def audit_revision(url: str, revision: str) -> RevisionAudit:
         url: of the database.
         revision: that it is at.
     """
-    rules = all_rules()
     options = ANALYSED if revision == PHASE_2 else OURS
-    project = Project(Path.cwd(), environment={"DATABASE_URL": url, "DIRECT_DATABASE_URL": url})
-    with psycopg.connect(url, autocommit=True) as connection, tempfile.TemporaryDirectory() as folder:
-        options = replace(options, alembic=_chain(Path(folder), revision))
+    with tempfile.TemporaryDirectory() as folder:
+        return audit_project(url, revision, Path.cwd(), replace(options, alembic=_chain(Path(folder), revision)))
+
+
+def audit_project(url: str, name: str, directory: Path, options: ProjectOptions) -> RevisionAudit:
+    """Return the audit of a database of the demo with a project's own models, engine and migrations.
+
+    Args:
+        url: of the database.
+        name: of the revision that it is at, as the reports call it.
+        directory: of the project.
+        options: what of the project is examined.
+    """
+    rules = all_rules()
+    project = Project(directory, environment={"DATABASE_URL": url, "DIRECT_DATABASE_URL": url})
+    with psycopg.connect(url, autocommit=True) as connection:
         facts = with_project(read_facts(connection, ReadOptions(ours=True, identify=True)), project, options)
         facts = facts.with_answers(tuple(ask(connection, facts, questions_of(rules, facts))))
     audit = examine(facts, rules, AuditOptions(today=dt.datetime.now(dt.UTC).date()))
     versions = {"pgproof": version("pgproof"), "python": platform.python_version()}
     made = document(audit, options={}, timing={}, versions=versions)
-    return RevisionAudit(revision, made, material(audit, made, processes=options.processes))
+    return RevisionAudit(name, made, material(audit, made, processes=options.processes))
 
 
 def _chain(folder: Path, revision: str) -> Path:

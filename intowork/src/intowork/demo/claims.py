@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from intowork.demo.measure import Growth, ThreeColumns
+from intowork.demo.measure import Columns, Growth
 from intowork.demo.pools import Crowd
 from intowork.demo.race import Race
 from intowork.demo.rollout import Rollout
@@ -106,7 +106,7 @@ class Evidence:
     Attributes:
         jobs: rows of the table jobs, the scale of the speed rows.
         users: rows of the table users.
-        columns: the cases on the three databases.
+        columns: the cases on the four databases.
         ours: the platform's statements on head, by the case's name.
         growth: the platform's statements on some data and on ten times as much.
         race_before: applying at once on phase 2, as analysed.
@@ -126,7 +126,7 @@ class Evidence:
 
     jobs: int
     users: int
-    columns: tuple[ThreeColumns, ...]
+    columns: tuple[Columns, ...]
     ours: dict[str, Sample]
     growth: tuple[Growth, ...]
     race_before: Race

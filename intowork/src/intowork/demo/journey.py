@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
 
 import psycopg
 from sqlalchemy import Engine, NullPool, create_engine
 
 from intowork.database.engine import sync_engine
 from intowork.database.sessions import Database
+from intowork.demo.against import Compared, compare
 from intowork.demo.audits import RevisionAudit, audit_revision, work
 from intowork.demo.claims import Evidence, Row, judge
-from intowork.demo.measure import Growth, every_other_draw, grow, three_columns
+from intowork.demo.comparison import to_lines
+from intowork.demo.measure import Growth, columns_of, every_other_draw, grow
+from intowork.demo.mending import Mending, mend
 from intowork.demo.phase2.engine import driver_url, phase2_engine
 from intowork.demo.phase2.statements import Request
 from intowork.demo.pools import Crowd, crowd_on_database, crowd_on_engine
@@ -24,6 +25,7 @@ from intowork.demo.race import Race, apply_as_analysed, apply_once, race
 from intowork.demo.rollout import Rollout, build_plainly, migrate_as_a_user_does, under_traffic
 from intowork.demo.runaway import Runaway, run_away
 from intowork.demo.scans import full_scans
+from intowork.demo.stage import Stage
 from intowork.operations.migrate import CRITICAL, HEAD, PHASE_2, downgrade, upgrade
 from intowork.performance.draws import draw
 from intowork.performance.suites import Case, suites
@@ -62,6 +64,8 @@ class Plan:
         grows_to: ten times the scale, where growth is judged up from it; otherwise up to it, from a tenth.
         crowd_seconds: for how long users ask the default pool; longer than its 30 s of patience.
         calm_seconds: for how long the traffic runs beside nothing.
+        proof_jobs: of the database that `pgproof prove` proves on, where the scale has more.
+        kill_seconds: for the kills of that proof; None for no proof.
         patience_seconds: for how long the runaway statement may run; longer than the timeout of 30 s.
     """
 
@@ -73,6 +77,8 @@ class Plan:
     crowd_seconds: float = 32.0
     patience_seconds: float = 31.5
     calm_seconds: float = 6.0
+    proof_jobs: int = 5_000
+    kill_seconds: float | None = 10.0
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,8 @@ class Journey:
         evidence: what was measured.
         rows: the summary's claims, judged.
         audits: what pgproof says of phase 2, of the critical migration and of head.
+        mending: what pgproof itself wrote for phase 2, its proof, and its audit.
+        compared: that beside the platform's revisions, object by object.
     """
 
     plan: Plan
@@ -96,13 +104,8 @@ class Journey:
     evidence: Evidence
     rows: tuple[Row, ...]
     audits: tuple[RevisionAudit, ...]
-
-
-class Stage(Protocol):
-    """Shows what is going on; entered for each stage of the journey."""
-
-    def __call__(self, title: str) -> AbstractContextManager[Callable[[str, int, int], None]]:
-        """Return a context in which progress may be told: what, done, of how many."""
+    mending: Mending
+    compared: tuple[Compared, ...]
 
 
 def travel(server: Server, plan: Plan, stage: Stage, tell: Callable[[str], None]) -> Journey:
@@ -122,6 +125,8 @@ def travel(server: Server, plan: Plan, stage: Stage, tell: Callable[[str], None]
     cases = cases_of(phase_2)
     asked = [request for case in cases for request in case.analysed]
     audits = [_audit(phase_2, PHASE_2, asked, stage, tell)]
+    smaller = _smaller(server, phase_2, plan, stage)
+    mending = mend(server, phase_2, smaller, asked, plan.kill_seconds, stage, tell)
     with stage("copy it for what follows"):
         live, plain, critical = (
             server.create_database(name, template="phase2") for name in ("live", "plain", "critical")
@@ -144,11 +149,12 @@ def travel(server: Server, plan: Plan, stage: Stage, tell: Callable[[str], None]
     defaults_after = _ask_defaults(live, asked, plan, stage, tell, "after the migration")
     ours = [request for case in cases for request in case.ours]
     fifty, hundred = (_ask_platform(head, ours, users, stage, tell) for users in (50, 100))
-    with stage("time the analysed statements on three databases, and ours on head") as progress:
-        columns = three_columns(
+    with stage("time the analysed statements on four databases, and ours on head") as progress:
+        columns = columns_of(
             [every_other_draw(case) for case in cases],
             phase_2=phase_2,
             critical=critical,
+            fixed=mending.url,
             head=head,
             calls=plan.calls,
             progress=progress,
@@ -175,7 +181,18 @@ def travel(server: Server, plan: Plan, stage: Stage, tell: Callable[[str], None]
         full_scans=full_scans(cases, head),
     )
     audits += [_audit(critical, CRITICAL, asked, stage, tell), _audit(head, HEAD, ours, stage, tell)]
-    return Journey(plan, server.version, loaded, rollouts, evidence, judge(evidence), tuple(audits))
+    with stage("compare what pgproof fix wrote with the platform's revisions"):
+        compared = compare(
+            phase_2=phase_2,
+            fixed=mending.url,
+            critical=critical,
+            head=head,
+            told=mending.told,
+            proof=mending.proof,
+        )
+    for line in to_lines(compared, columns):
+        tell(line)
+    return Journey(plan, server.version, loaded, rollouts, evidence, judge(evidence), tuple(audits), mending, compared)
 
 
 def _audit(
@@ -188,6 +205,18 @@ def _audit(
     for line in audit.worst:
         tell(f"  {line}")
     return audit
+
+
+def _smaller(server: Server, phase_2: str, plan: Plan, stage: Stage) -> str:
+    """Return a database like phase 2 that is small enough to be proven on while somebody waits."""
+    if plan.kill_seconds is None or plan.scale.jobs <= plan.proof_jobs:
+        return phase_2
+    with stage(f"load {plan.proof_jobs:,} jobs at phase 2, to prove on") as progress:
+        url = server.create_database("smaller")
+        bring_to(url, PHASE_2)
+        load(url, Scale.of_jobs(plan.proof_jobs), faults=True, progress=progress)
+        work(url, [request for case in cases_of(url) for request in case.analysed])
+    return url
 
 
 def _show_faults(

@@ -1,4 +1,4 @@
-"""Three columns: the analysed statement on phase 2, the same after the critical migration, ours on head."""
+"""Columns: the analysed statement on phase 2, the same after the critical migration and after fix, ours on head."""
 
 from __future__ import annotations
 
@@ -13,25 +13,27 @@ from intowork.performance.suites import Case
 from pgproof.proof.measuring import nearest_rank
 from pgproof.proof.timing import Sample, TimedStatement, Variant, VariantTiming, time_variants
 
-PHASE_2, CRITICAL, HEAD = "phase 2", "critical migration", "head"
+PHASE_2, CRITICAL, FIXED, HEAD = "phase 2", "critical migration", "pgproof fix", "head"
 
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class ThreeColumns:
-    """One case on the three databases.
+class Columns:
+    """One case on the four databases.
 
     Attributes:
         case: what was measured.
         before: the analysed statement on phase 2.
         after: the same statement after the critical migration.
+        fixed: the same statement after what `pgproof fix` wrote.
         head: the platform's statement on head; the analysed one where there is no other yet.
     """
 
     case: Case
     before: Sample
     after: Sample
+    fixed: Sample
     head: Sample
 
     @property
@@ -54,15 +56,16 @@ class Growth:
         return self.whole.median_ms / self.tenth.median_ms
 
 
-def three_columns(
-    cases: Sequence[Case], *, phase_2: str, critical: str, head: str, calls: int, progress: Progress
-) -> tuple[ThreeColumns, ...]:
-    """Time every case that the analysed platform had, interleaved on the three databases, draw by draw.
+def columns_of(
+    cases: Sequence[Case], *, phase_2: str, critical: str, fixed: str, head: str, calls: int, progress: Progress
+) -> tuple[Columns, ...]:
+    """Time every case that the analysed platform had, interleaved on the four databases, draw by draw.
 
     Args:
         cases: those without an analysed statement are left out.
         phase_2: libpq URL of the database as analysed.
         critical: libpq URL of the same data after the critical migration.
+        fixed: libpq URL of the same data after what `pgproof fix` wrote.
         head: libpq URL of the same data at head.
         calls: timed calls of each case on each database at least; every draw is called once at least.
         progress: is told how far the measurement is.
@@ -77,11 +80,11 @@ def three_columns(
             variants = (
                 Variant(PHASE_2, phase_2, before),
                 Variant(CRITICAL, critical, before),
+                Variant(FIXED, fixed, before),
                 Variant(HEAD, head, _timed(case.name, ours)),
             )
             timings.append(time_variants(variants, iterations=_iterations(case, calls), warmup=1))
-        before_sample, after_sample, head_sample = (_merged(side) for side in zip(*timings, strict=True))
-        columns.append(ThreeColumns(case, before_sample, after_sample, head_sample))
+        columns.append(Columns(case, *(_merged(side) for side in zip(*timings, strict=True))))
     progress("measured", len(compared), len(compared))
     return tuple(columns)
 

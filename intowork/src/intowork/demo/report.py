@@ -7,19 +7,25 @@ import json
 import math
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from intowork.demo import comparison
+from intowork.demo.audits import RevisionAudit
 from intowork.demo.claims import SPEED_CLAIMS, Marks, Row
 from intowork.demo.journey import Journey
+from intowork.demo.mending import summary_of
 from intowork.demo.rollout import Rollout
 from intowork.errors import IntoWorkError
+from intowork.operations.migrate import PHASE_2
+from pgproof.proving.document import to_json as proof_as_json
 from pgproof.report.document import adapter
 from pgproof.report.dossier.files import report_files
 from pgproof.report.markdown import escaped as markdown_text
 from pgproof.report.markdown import to_markdown as audit_markdown
+from pgproof.report.proof_markdown import proof_as_markdown
 
 SUMMARY_JOBS = 100_000
 """The scale that the summary speaks of; a mark below it names its own."""
@@ -29,6 +35,8 @@ _ROW, _LEFT, _PLOT, _TOP = 46, 190, 480, 70
 
 def write(journey: Journey, directory: Path) -> None:
     """Write journey.json, journey.md, both charts, and a folder of reports for each revision that was audited.
+
+    Beside the reports on phase 2 lies what pgproof wrote for it: revisions, patch, decisions and the proof.
 
     Args:
         journey: what came of it.
@@ -42,19 +50,43 @@ def write(journey: Journey, directory: Path) -> None:
         "journey.md": to_markdown(journey),
         "speed.svg": speed_chart(journey),
         "waits.svg": waits_chart(journey.rollouts),
+        "fix-against-h8c2.md": comparison.to_markdown(
+            journey.compared, journey.evidence.columns, journey.audits, journey.mending, _measured_on(journey)
+        ),
+        **{f"{PHASE_2}/{name}": text for name, text in _mending(journey)},
         **{
             f"{audit.revision}/{name}": text
-            for audit in journey.audits
-            for name, text in (*report_files(audit.material), ("audit.md", audit_markdown(audit.document)))
+            for audit in (*journey.audits, journey.mending.audit)
+            for name, text in _reports(audit)
         },
     }
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for name, text in documents.items():
-            (directory / name).parent.mkdir(exist_ok=True)
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
             (directory / name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise IntoWorkError(f"the report was not written to {directory} ({error.strerror}): choose --output") from error
+
+
+def _reports(audit: RevisionAudit) -> Iterator[tuple[str, str]]:
+    """What `pgproof report` writes of an audit."""
+    yield from report_files(audit.material)
+    yield "audit.md", audit_markdown(audit.document)
+
+
+def _mending(journey: Journey) -> Iterator[tuple[str, str]]:
+    """What `pgproof fix` and `pgproof prove` wrote."""
+    yield from journey.mending.files
+    yield "fix.txt", journey.mending.told
+    if journey.mending.proof is not None:
+        yield "proof.json", proof_as_json(journey.mending.proof)
+        yield "proof.md", proof_as_markdown(journey.mending.proof)
+
+
+def _measured_on(journey: Journey) -> str:
+    listed = ", ".join(f"{name} {of}" for name, of in versions(journey.server_version).items())
+    return f"{machine()}; {listed}; {journey.evidence.jobs:,} jobs."
 
 
 def machine() -> str:
@@ -88,6 +120,7 @@ def to_json(journey: Journey) -> str:
                 "name": columns.case.name,
                 "before": dataclasses.asdict(columns.before),
                 "after": dataclasses.asdict(columns.after),
+                "fixed": dataclasses.asdict(columns.fixed),
                 "head": dataclasses.asdict(columns.head),
             }
             for columns in journey.evidence.columns
@@ -104,8 +137,9 @@ def to_json(journey: Journey) -> str:
         ],
         "audits": [
             {"revision": audit.revision, "findings": adapter().dump_python(audit.document, mode="json")}
-            for audit in journey.audits
+            for audit in (*journey.audits, journey.mending.audit)
         ],
+        "compared": [dataclasses.asdict(row) for row in journey.compared],
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
@@ -176,10 +210,18 @@ def to_markdown(journey: Journey) -> str:
     ]
     lines += [_markdown_row(row, journey.evidence.jobs) for row in journey.rows]
     lines += ["", "## What pgproof says of each revision", "", "| revision | audit |", "|---|---|"]
+    phase_2, *others = journey.audits
     lines += [
         f"| [{audit.revision}]({audit.revision}/analysis.md) | {markdown_text(audit.summary)} |"
-        for audit in journey.audits
+        for audit in (phase_2, journey.mending.audit, *others)
     ]
+    lines += ["", "## What pgproof itself wrote for phase 2", ""]
+    if journey.mending.proof is not None:
+        lines += [f"- {markdown_text(line)}" for line in summary_of(journey.mending.proof)]
+    lines += [
+        f"- {markdown_text(line.strip())}" for line in comparison.to_lines(journey.compared, journey.evidence.columns)
+    ]
+    lines += ["", f"[Object by object](fix-against-h8c2.md); revisions, patch and proof in {PHASE_2}/."]
     lines += ["", "What has to be known to judge a row:", ""]
     lines += [f"- {row.claim} (“{row.quote}”; {row.unit}): {row.note}" for row in journey.rows if row.note]
     lines += ["", "## The two marks of each speed claim", "", "| claim | migration alone | head |", "|---|---|---|"]

@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-import alembic
 import psycopg
 import pytest
 from sqlalchemy import NullPool, create_engine
 
-from intowork.demo.phase2 import models
+from intowork.demo.mending import make_project, patch_models
+from intowork.demo.mending import run as run_in
 from intowork.operations.migrate import PHASE_2, upgrade
 from intowork.seed import Scale, load
 from pgproof.proof.fingerprint import CatalogFingerprint, read_fingerprint
 from pgproof.proof.rows import TableRows, hash_rows
 from pgproof.server import Server
 
-ENVIRONMENT = """
-import os
-from alembic import context
-from sqlalchemy import create_engine, pool
-from models import Base
-
-url = os.environ["DATABASE_URL"].replace("postgresql:", "postgresql+psycopg:", 1)
-with create_engine(url, poolclass=pool.NullPool).connect() as connection:
-    context.configure(connection=connection, target_metadata=Base.metadata, compare_server_default=True)
-    with context.begin_transaction():
-        context.run_migrations()
-"""
 MENDED = "INT01,INT02,INT14,INT23,IDX01,IDX02"
 """Rules whose findings the schema alone can mend here, every one of them."""
 
@@ -52,13 +38,7 @@ def platform(embedded_server: Server) -> Iterator[str]:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project with the models of phase 2 and a chain that has come that far."""
-    versions = tmp_path / "alembic/versions"
-    versions.mkdir(parents=True)
-    (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = alembic\n", encoding="utf-8")
-    (tmp_path / "alembic/env.py").write_text(ENVIRONMENT, encoding="utf-8")
-    shutil.copy(Path(alembic.__file__).parent / "templates/generic/script.py.mako", tmp_path / "alembic")
-    (versions / "phase_2.py").write_text(f"revision = {PHASE_2!r}\ndown_revision = None\n", encoding="utf-8")
-    shutil.copy(models.__file__, tmp_path / "models.py")
+    make_project(tmp_path)
     return tmp_path
 
 
@@ -70,20 +50,12 @@ def state(url: str) -> tuple[CatalogFingerprint, tuple[TableRows, ...]]:
 
 def run(project: Path, url: str, *command: str) -> str:
     """Run a command in the project, which has to end well; return what it wrote."""
-    pgproof = ["-c", "from pgproof.cli import main; main()"]
-    ended = subprocess.run(
-        [sys.executable, *(pgproof if command[0] == "pgproof" else ["-m", command[0]]), *command[1:]],
-        cwd=project,
-        env={**os.environ, "DATABASE_URL": url},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+    pgproof = ("-c", "from pgproof.cli import main; main()")
+    program = pgproof if command[0] == "pgproof" else ("-m", command[0])
+    return run_in(project, url, (sys.executable, *program, *command[1:]))
 
 
-@pytest.mark.skipif(shutil.which("patch") is None, reason="needs the program patch")
+@pytest.mark.skipif(not (shutil.which("patch") or shutil.which("git")), reason="needs the program patch or git")
 def test_it_is_mended_and_brought_back_and_its_models_say_so(platform: str, project: Path) -> None:
     options = ("--alembic", "alembic.ini", "--models", "models:Base", "--select", MENDED)
     before = state(platform)
@@ -93,7 +65,7 @@ def test_it_is_mended_and_brought_back_and_its_models_say_so(platform: str, proj
     run(project, platform, "alembic", "upgrade", "head")
     upper = state(platform)
     assert "Nothing to mend." in run(project, platform, "pgproof", "fix", platform, *options)
-    subprocess.run(["patch", "-p1", "--input", "models.patch"], cwd=project, check=True, capture_output=True)
+    patch_models(project)
     assert "No new upgrade operations detected." in run(project, platform, "alembic", "check")
     assert "No drift" in run(project, platform, "pgproof", "drift", platform, "--models", "models:Base")
     run(project, platform, "alembic", "downgrade", PHASE_2)
