@@ -189,7 +189,7 @@ def demo(
 
     journey = run_demo(PLANS[scale.value], report, errors, binaries=binaries)
     output.print(table(journey))
-    output.print(f"everything in {report}/: journey.json, journey.md, speed.svg, waits.svg", soft_wrap=True)
+    output.print(f"everything in {report}/: journey.md, fix-against-h8c2.md, charts, reports", soft_wrap=True)
 
 
 def main() -> None:

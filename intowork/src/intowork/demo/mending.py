@@ -27,7 +27,7 @@ from intowork.errors import IntoWorkError
 from intowork.operations.migrate import PHASE_2, alembic_config
 from pgproof.facts.read import read_facts
 from pgproof.facts.source import ServerSource
-from pgproof.proving.document import Document
+from pgproof.proving.document import Document, to_json
 from pgproof.proving.run import Wanted, prove
 from pgproof.server import Server
 
@@ -72,10 +72,12 @@ keep = ["level", "id"]
 descending = ["level"]
 """
 _PGPROOF = (sys.executable, "-c", "from pgproof.cli import main; main()")
-_FIX = (
-    "fix", "env:DATABASE_URL", "--alembic", "alembic.ini", "--models", "models:Base", "--patch", "models.patch",
-    "--decisions", "decisions.toml", "--engine", str(ANALYSED.engine), "--processes", str(PROCESSES),
+_PROJECT = (
+    "env:DATABASE_URL", "--alembic", "alembic.ini", "--models", "models:Base", "--engine", str(ANALYSED.engine),
+    "--processes", str(PROCESSES),
 )  # fmt: skip
+_FIX = ("fix", *_PROJECT, "--patch", "models.patch", "--decisions", "decisions.toml")
+_REPORT = ("report", *_PROJECT, "--proof", "proof.json", "--output", "report")
 _WRITTEN, _LEFT = 0, 1
 _PATCHERS = (("patch", "-p1", "--input", "models.patch"), ("git", "apply", "models.patch"))
 
@@ -89,6 +91,7 @@ class Mending:
         told: what `pgproof fix` said.
         files: of the project that it wrote, or was given to decide by: names and texts.
         proof: of the revisions; None where none was asked for.
+        report: what `pgproof report` wrote with that proof, of the database that it was made on.
         audit: of the copy, with the patched models and the engine of phase 2.
     """
 
@@ -96,6 +99,7 @@ class Mending:
     told: str
     files: tuple[tuple[str, str], ...]
     proof: Document | None
+    report: tuple[tuple[str, str], ...]
     audit: RevisionAudit
 
 
@@ -123,15 +127,18 @@ def mend(
     with tempfile.TemporaryDirectory(prefix="intowork-") as name:
         folder = Path(name)
         make_project(folder)
-        with stage(f"pgproof {' '.join(_FIX[:-4])}"):
+        with stage(f"pgproof {' '.join(_FIX[:6])} ..."):
             told = fix(folder, phase_2)
         tell(told.splitlines()[-1])
-        proof = None
+        proof: Document | None = None
+        report: tuple[tuple[str, str], ...] = ()
         if kill_seconds is not None:
             with stage("pgproof prove env:DATABASE_URL --alembic alembic.ini --data copy") as progress:
                 proof = prove_briefly(folder, smaller, kill_seconds, progress)
             for line in summary_of(proof):
                 tell(line)
+            with stage("pgproof report --proof proof.json"):
+                report = report_with(folder, smaller, proof)
         with stage("apply what it wrote to a copy, models included, and audit that"):
             url = server.create_database("mended", template="phase2")
             patch_models(folder)
@@ -142,7 +149,7 @@ def mend(
             options = replace(ANALYSED, models=("models:Base",), alembic=folder / "alembic.ini")
             audit = audit_project(url, MENDED, folder, options)
         tell(f"pgproof audit of what fix wrote: {audit.summary}")
-        return Mending(url, told, tuple(_files(folder)), proof, audit)
+        return Mending(url, told, tuple(_files(folder)), proof, report, audit)
 
 
 def make_project(folder: Path) -> None:
@@ -186,6 +193,13 @@ def prove_briefly(folder: Path, url: str, kill_seconds: float, progress: Callabl
     alembic_ini = Path("alembic.ini")
     wanted = Wanted(source, facts, folder, alembic_ini, data="copy", scale=1.0, kill_budget=kill_seconds)
     return prove(wanted, progress)
+
+
+def report_with(folder: Path, url: str, proof: Document) -> tuple[tuple[str, str], ...]:
+    """Run `pgproof report` in the project with a proof, as a user does; return its files, names and texts."""
+    (folder / "proof.json").write_text(to_json(proof), encoding="utf-8")
+    run(folder, url, (*_PGPROOF, *_REPORT))
+    return tuple((path.name, path.read_text(encoding="utf-8")) for path in sorted((folder / "report").iterdir()))
 
 
 def summary_of(proof: Document) -> Iterator[str]:
