@@ -36,8 +36,8 @@ _ROW, _LEFT, _PLOT, _TOP = 46, 190, 480, 70
 def write(journey: Journey, directory: Path) -> None:
     """Write journey.json, journey.md, both charts, and a folder of reports for each revision that was audited.
 
-    Beside the reports on phase 2 lies what pgproof wrote for it: revisions, patch, decisions and the proof. The report with
-    that proof is in `proven`.
+    Beside the reports on phase 2 lies what pgproof wrote for it: revisions, patch, decisions and the proof. The report
+    with that proof is in `proven`.
 
     Args:
         journey: what came of it.
