@@ -7,7 +7,7 @@ SCALE ?= small
 BENCH ?= 100k
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-lowest lint bench docs kills mutation system-packages wheels clean
+.PHONY: help setup demo test test-lowest lint bench projects docs kills mutation system-packages wheels clean
 
 define checked-python
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -41,6 +41,13 @@ bench: $(VENV)/.installed ## measure the numbers of the README into benchmarks/r
 	@$(BIN)/python -m benchmarks --scale $(BENCH)
 	@$(BIN)/python -m benchmarks.audit
 	@$(BIN)/python -m benchmarks.scores
+	@$(BIN)/python -m benchmarks.recorder
+	@$(BIN)/python -m benchmarks.synthetic
+	@$(BIN)/python -m benchmarks.prove
+	@$(BIN)/python -m benchmarks.roundtrip
+
+projects: $(VENV)/.installed ## fix and prove on the schemas of published projects, into benchmarks/results/projects.md (2 GB of packages)
+	@$(BIN)/python -m benchmarks.projects
 
 docs: $(VENV)/.installed ## build the documentation into docs/_build/html; a warning is an error
 	@$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html

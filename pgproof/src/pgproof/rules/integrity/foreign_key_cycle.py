@@ -58,13 +58,14 @@ _Graph = Mapping[int, tuple[_Reference, ...]]
 def check(facts: Facts) -> Iterator[Finding]:
     """Yield one cycle of each group of tables that refer to each other: a required one first."""
     reported: set[int] = set()
+    whole = _graph(facts.catalog, lambda reference: True)
     for accepted in (lambda reference: reference.required, lambda reference: True):
         graph = _graph(facts.catalog, accepted)
         for start in sorted(graph):
             cycle = _shortest_cycle(graph, start)
             if cycle and not (together := _together(graph, start)) & reported:
                 reported |= together
-                yield _finding(facts.catalog, cycle)
+                yield _finding(cycle, (_weakest(cycle), *_further(whole, start, _weakest(cycle))))
 
 
 def _graph(catalog: Catalog, accepted: Callable[[_Reference], bool]) -> _Graph:
@@ -107,16 +108,33 @@ def _reached(graph: _Graph, start: int) -> set[int]:
     return reached
 
 
-def _finding(catalog: Catalog, cycle: tuple[_Reference, ...]) -> Finding:
+def _weakest(cycle: tuple[_Reference, ...]) -> _Reference:
+    return next((each for each in cycle if not each.required), cycle[0])
+
+
+def _further(graph: _Graph, start: int, first: _Reference) -> Iterator[_Reference]:
+    """Yield what else has to wait so that a group of tables goes round no more: of each circle left its weakest."""
+    group = _together(graph, start)
+    left = {oid: graph[oid] for oid in group}
+    weakest: _Reference | None = first
+    while weakest is not None:
+        oid = weakest.table.oid
+        left[oid] = tuple(each for each in left[oid] if each.key.name != weakest.key.name)
+        weakest = next((_weakest(cycle) for each in sorted(left) if (cycle := _shortest_cycle(left, each))), None)
+        if weakest is not None:
+            yield weakest
+
+
+def _finding(cycle: tuple[_Reference, ...], waiting: tuple[_Reference, ...]) -> Finding:
     names = " -> ".join(str(each.table.qualified_name) for each in (*cycle, cycle[0]))
     optional = [each for each in cycle if not each.required]
     keys = ", ".join(each.key.name for each in cycle)
     if optional:
-        severity, weakest = METADATA.severity, optional[0]
+        severity = METADATA.severity
         without = ", ".join(each.key.name for each in optional)
         consequence = f"Rows are inserted without {without} and updated afterwards, and no order restores the data."
     else:
-        severity, weakest = "high", cycle[0]
+        severity = "high"
         consequence = "All of the references are required: no first row can be inserted into any of the tables."
     return METADATA.finding(
         objects=tuple(constraint_ref(each.table, each.key) for each in cycle),
@@ -132,8 +150,9 @@ def _finding(catalog: Catalog, cycle: tuple[_Reference, ...]) -> Finding:
             ),
         ),
         remedy=Remedy(
-            f"Let {weakest.key.name} be deferred by the transactions that insert or delete both rows.",
-            (MakeDeferrable(weakest.table.schema, weakest.table.name, weakest.key.name),),
+            f"Let {', '.join(each.key.name for each in waiting)} be deferred by the transactions that insert or delete "
+            "both rows.",
+            tuple(MakeDeferrable(each.table.schema, each.table.name, each.key.name) for each in waiting),
         ),
         related=tuple(table_ref(each.table) for each in cycle),
     )
@@ -202,6 +221,12 @@ BAD = (
         sql=_circle("NOT NULL", "NOT NULL", "NOT NULL", more="ALTER TABLE t1 ADD back int REFERENCES t0;"),
         objects=("k0", "k1", "k2"),
         severity="high",
+    ),
+    Example(
+        "two circles that share a table",
+        sql=_circle("", "")
+        + "CREATE TABLE t2 (id int PRIMARY KEY, r int REFERENCES t0); ALTER TABLE t0 ADD s int REFERENCES t2;",
+        objects=("k0", "k1"),
     ),
     Example(
         "two circles, of which one leads to the other",
