@@ -24,6 +24,7 @@ _NEEDS = {
     "engine": "the engine (`--engine`)",
     "migrations": "the Alembic scripts (`--alembic`)",
     "recording": "a recording (`--workload`)",
+    "experiments": "a proof (`--proof`)",
 }
 _APART = "---\norphan: true\n---\n"
 """The table of all rules leads to each; beside every page they would be a list that nobody reads."""

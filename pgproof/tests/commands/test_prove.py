@@ -74,7 +74,7 @@ def test_a_proof_that_fails_says_why_and_exits_with_1(run: Run, shop: str, tmp_p
     ran = run("prove", shop, "--alembic", "alembic.ini", "--data", "copy")
     assert ran.code == 1
     assert "The migration does not hold: a2" in ran.out
-    assert "1. no-op downgrade" in ran.out
+    assert "1. no-op downgrade (MIG08)" in ran.out
     assert ran.err == ""
     assert not list(tmp_path.glob("**/__pycache__"))
 
@@ -87,6 +87,23 @@ def test_a_proof_as_json_in_a_file_of_its_owner(run: Run, shop: str, tmp_path: P
     assert file.stat().st_mode & 0o777 == 0o600
     document = json.loads(file.read_text())
     assert (document["version"], document["verdict"], document["revisions"]) == (1, "holds", ["a2"])
+    audited = run(
+        "audit", shop, "--alembic", "alembic.ini", "--proof", "proof.json", "--select", "MIG", "--format", "json"
+    )
+    told = json.loads(audited.out)
+    assert "MIG03" in {each["rule"] for each in told["findings"]}
+    assert told["not_checked"] == []
+    (tmp_path / "alembic/versions/a2.py").rename(tmp_path / "a2.py")
+    foreign = run("audit", shop, "--alembic", "alembic.ini", "--proof", "proof.json", "--select", "MIG13")
+    line = "experiments: proof.json proves a2, which the chain does not have: give this project's proof"
+    assert f"pgproof: {line}\n" in foreign.err
+    assert foreign.out.count("which the chain does not have") == 1
+    damaged = tmp_path / "damaged.json"
+    damaged.write_text("{")
+    for name, said in (("nowhere.json", "No such file"), ("damaged.json", "is not JSON")):
+        refused = run("audit", shop, "--alembic", "alembic.ini", "--proof", name, "--select", "MIG")
+        assert (refused.code, refused.out, said in refused.err) == (2, "", True)
+        assert refused.err.count("\n") == 1
     assert "postgres@" not in document["source"]
     assert (document["data"]["mode"], document["data"]["scale"], document["data"]["rows"]) == ("synthetic", 10, 2001)
 
@@ -102,7 +119,7 @@ def test_a_branch_is_proven_for_a_comment(run: Run, shop: str, tmp_path: Path) -
     ran = run("prove", shop, *options)
     assert ran.code == 1
     assert ran.out.startswith("## The migration does not hold: a3\n")
-    assert "- **no-op downgrade**: the downgrade leaves everything that the upgrade made: index public.p" in ran.out
+    assert "**no-op downgrade** (MIG08): the downgrade leaves everything that the upgrade made: index" in ran.out
     assert "Up, down, up: catalog **not equal**, rows equal" in ran.out
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import dedent, indent
 
@@ -12,9 +12,13 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from pgproof.facts.read import read_facts
+from pgproof.facts.server_state import Statement
+from pgproof.facts.source import ServerSource, connect, parse_source
 from pgproof.proof.clients import Function
 from pgproof.proving.alembic_child import PRELOAD, AlembicRun
 from pgproof.proving.copies import Copy, OwnedCopies
+from pgproof.proving.run import Wanted
 from pgproof.server import Server, running_server
 
 VERSION_TABLE = "public.alembic_version"
@@ -108,7 +112,10 @@ class Project:
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """A project whose first revision makes the shop."""
-    root = tmp_path / "shop"
+    return make_project(tmp_path / "shop")
+
+
+def make_project(root: Path) -> Project:
     (root / "migrations" / "versions").mkdir(parents=True)
     (root / "alembic.ini").write_text(
         "[alembic]\nscript_location = migrations\nsqlalchemy.url = postgresql+psycopg://prod@db.example/shop\n"
@@ -167,3 +174,34 @@ def embedded_source(embedded_server: Server) -> Iterator[str]:
     with embedded_server.scratch_database() as url:
         fill(Copy(url, url))
         yield url
+
+
+def statement(query: str, calls: int = 100) -> Statement:
+    return Statement(1, None, query, calls, 1.0, 1.0, float(calls), 0.0, calls, 0, 0, 0)
+
+
+WORKLOAD = (
+    statement("SELECT * FROM orders WHERE placed = $1"),
+    statement("SELECT nick FROM customers WHERE id = $1"),
+    statement("SELECT count(*) FROM orders WHERE placed > now() - $1::interval"),
+    statement("SELECT * FROM gone WHERE id = $1"),
+)
+
+
+def wanted(project: Project, source: str) -> Wanted:
+    parsed = parse_source(source)
+    assert isinstance(parsed, ServerSource)
+    with connect(parsed) as connection:
+        facts = read_facts(connection)
+    facts = replace(facts, server=replace(facts.server, statements=WORKLOAD))
+    return Wanted(parsed, facts, project.root, Path("alembic.ini"), data="copy", scale=1, kill_budget=0)
+
+
+def add_orders(source: str) -> None:
+    """Enough of them for plans and times to differ."""
+    with psycopg.connect(source, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO orders (customer_id, placed)"
+            " SELECT 1 + n % 200, now() - n * interval '1 second' FROM generate_series(1, 20000) n"
+        )
+        connection.execute("ANALYZE")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import jsonschema
 import psutil
@@ -13,15 +12,12 @@ import psycopg
 import pytest
 
 from pgproof.errors import PgproofError
-from pgproof.facts.read import read_facts
-from pgproof.facts.server_state import Statement
-from pgproof.facts.source import ServerSource, connect, parse_source
 from pgproof.proving.document import from_json, json_schema, to_json
-from pgproof.proving.run import Wanted, prove
+from pgproof.proving.run import prove
 from pgproof.report.proof_text import proof_as_text
 from pgproof.server import running_server
 
-from .conftest import Project
+from .conftest import Project, add_orders, wanted
 
 HOLDS = """
     with op.get_context().autocommit_block():
@@ -44,27 +40,6 @@ BACK = """
 """
 
 
-def statement(query: str, calls: int = 100) -> Statement:
-    return Statement(1, None, query, calls, 1.0, 1.0, float(calls), 0.0, calls, 0, 0, 0)
-
-
-WORKLOAD = (
-    statement("SELECT * FROM orders WHERE placed = $1"),
-    statement("SELECT nick FROM customers WHERE id = $1"),
-    statement("SELECT count(*) FROM orders WHERE placed > now() - $1::interval"),
-    statement("SELECT * FROM gone WHERE id = $1"),
-)
-
-
-def wanted(project: Project, source: str) -> Wanted:
-    parsed = parse_source(source)
-    assert isinstance(parsed, ServerSource)
-    with connect(parsed) as connection:
-        facts = read_facts(connection)
-    facts = replace(facts, server=replace(facts.server, statements=WORKLOAD))
-    return Wanted(parsed, facts, project.root, Path("alembic.ini"), data="copy", scale=1, kill_budget=0)
-
-
 def our_postmasters() -> set[int]:
     """Process ids of the servers that this process runs."""
     me = psutil.Process()
@@ -74,12 +49,7 @@ def our_postmasters() -> set[int]:
 @pytest.fixture
 def larger(source: str) -> str:
     """The shop with rows enough for an index to matter, and a duplicate-free e-mail that nothing keeps so."""
-    with psycopg.connect(source, autocommit=True) as connection:
-        connection.execute(
-            "INSERT INTO orders (customer_id, placed)"
-            " SELECT 1 + n % 200, now() - n * interval '1 second' FROM generate_series(1, 20000) n"
-        )
-        connection.execute("ANALYZE")
+    add_orders(source)
     return source
 
 
@@ -149,6 +119,9 @@ def test_a_race_that_is_over_is_shown(project: Project, embedded_source: str, au
         """
         op.create_unique_constraint("one_watch", "watched", ["customer_id", "order_id"])
         op.execute("GRANT SELECT ON customers TO auditor")
+        op.execute(
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = 900', current_database()); END $$"
+        )
         """,
         """
         op.drop_constraint("one_watch", "watched")
@@ -156,7 +129,9 @@ def test_a_race_that_is_over_is_shown(project: Project, embedded_source: str, au
         """,
     )
     proof = prove(wanted(project, embedded_source))
-    (shown,) = proof.demonstrations
+    shown, endless = proof.demonstrations
+    assert (endless.rule, "a query that never ends still ran" in endless.before) == ("CFG03", True)
+    assert "a statement_timeout of 0.9 s ended it" in endless.after
     assert "holds two rows with the same (customer_id, order_id)" in shown.before
     assert "was refused" in shown.after
     assert (proof.verdict, proof.problems) == ("holds", ())
@@ -200,7 +175,13 @@ def test_a_blocking_index_and_a_column_that_goes_under_traffic(project: Project,
     assert proof.traffic.calm.errors == ()
     assert proof.traffic.calm.write_share > 0
     assert {each.kind for each in proof.traffic.timeline} == {"held", "waited"}
-    assert "blocking lock" in proof_as_text(proof)
+    assert "blocking lock (MIG03)" in proof_as_text(proof)
+    built = next(each for each in proof.findings if each.rule == "MIG03")
+    assert (built.confidence, built.evidence[0].kind) == ("measured", "experiment")
+    assert "held ShareLock on public.orders for" in built.evidence[0].result
+    assert "a request waited" in built.evidence[0].result
+    (unlimited,) = (each for each in proof.findings if each.rule == "MIG07")
+    assert "made a request wait" in unlimited.evidence[0].result
 
 
 def test_what_was_proven_is_kept_when_the_scratch_server_dies(project: Project, embedded_source: str) -> None:

@@ -29,6 +29,7 @@ RULES = {rule.code: rule for rule in all_rules()}
         ("IDX12", "the columns of a foreign key, which needs an index", "IDX01"),
         ("IDX15", "an index that repeats another", "IDX02"),
         ("IDX19", "an index that repeats another", "IDX02"),
+        ("MIG09", "an empty downgrade, which the script shows", "MIG08"),
         ("OPS13", "a statement that lacks an index read half of the rows", "IDX12"),
     ],
 )

@@ -70,6 +70,7 @@ def _notices(config: Config) -> list[str]:
         "a partition detached",
         "after a COMMIT, where it depends on the driver",
         "a chain that shows that env.py does otherwise",
+        "one that ran all the same",
         "a view refreshed, which may be in a transaction",
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from pgproof.audit import INTERRUPTED, ask
 from pgproof.errors import PgproofError
 from pgproof.facts.collect import CollectOptions, Connection
+from pgproof.facts.experiments import read_experiments
 from pgproof.facts.model import Facts
 from pgproof.facts.project.child import Project
 from pgproof.facts.project.gather import ProjectOptions, with_project
@@ -85,7 +86,7 @@ def gather_from(
         keep_partial: an interrupt ends the questions and no more; those left are answered with `INTERRUPTED`.
 
     Raises:
-        ConfigurationError: a schema is not there.
+        ConfigurationError: a schema is not there, or a proof cannot be read.
         PgproofError: no connection, no snapshot, or a server that went away.
     """
     started = time.perf_counter()
@@ -107,13 +108,28 @@ def gather_from(
 def _with_project(facts: Facts, options: Options) -> Facts:
     recording = None if options.workload in (None, STATEMENTS) else Path(str(options.workload))
     asked = ProjectOptions(options.models, options.engine, options.processes, options.alembic, recording)
-    return facts if asked == ProjectOptions() else with_project(facts, Project(Path.cwd()), asked)
+    if asked != ProjectOptions():
+        facts = with_project(facts, Project(Path.cwd()), asked)
+    if options.proof is None:
+        return facts
+    try:
+        experiments = read_experiments(options.proof)
+    except PgproofError as error:
+        raise ConfigurationError(f"--proof {error}") from None
+    if experiments is None or not experiments.belongs_to(facts.migrations):
+        why = (
+            "was stopped before a revision ran: make it again with pgproof prove"
+            if experiments is None
+            else f"proves {', '.join(experiments.revisions)}, which the chain does not have: give this project's proof"
+        )
+        return replace(facts, missing=(*facts.missing, f"experiments: {options.proof} {why}"))
+    return replace(facts, experiments=experiments)
 
 
 def _unread(facts: Facts) -> Iterator[str]:
     """What of the project could not be read: the rest of the audit goes on, and lists its rules as not checked."""
     for line in facts.missing:
-        if line.startswith(("models: ", "engine: ", "migrations: ", "recording: ")):
+        if line.startswith(("models: ", "engine: ", "migrations: ", "recording: ", "experiments: ")):
             yield line
 
 

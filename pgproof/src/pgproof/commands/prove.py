@@ -61,7 +61,7 @@ def prove_pending(source: str, options: Options, proving: ProveOptions, director
     if proving.rows == "copy" and proving.scale not in (None, 1.0):
         raise ConfigurationError("--data copy has as many rows as the source: leave out --scale")
     server = server_source(source)
-    only_database = options.model_copy(update={"alembic": None, "models": (), "engine": None})
+    only_database = options.model_copy(update={"alembic": None, "models": (), "engine": None, "proof": None})
     facts = gather_from(server, (), only_database, errors).facts
     wanted = Wanted(
         source=server,

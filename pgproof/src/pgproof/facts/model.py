@@ -11,6 +11,7 @@ from pydantic import Field
 
 from pgproof.facts.catalog import Catalog, Table
 from pgproof.facts.engine import Engine
+from pgproof.facts.experiments import Experiments
 from pgproof.facts.migrations import Migrations
 from pgproof.facts.models import Models
 from pgproof.facts.questions import Answer, Counts, PlanNode, Question
@@ -31,6 +32,7 @@ class Facts:
         engine: what the application connects with.
         migrations: what the Alembic scripts do.
         recording: what the application was seen to send.
+        experiments: what a proof saw of the revisions on a scratch copy.
         running: codes of the rules that examine them, None for all: what a rule leaves to another, it says itself where
             the other does not run. No fact of the database, so no part of a snapshot.
     """
@@ -46,6 +48,7 @@ class Facts:
     engine: Engine | None = None
     migrations: Migrations | None = None
     recording: Recording | None = None
+    experiments: Experiments | None = None
     running: Annotated[frozenset[str] | None, Field(exclude=True)] = None
 
     def runs(self, rule: str) -> bool:

@@ -1,8 +1,13 @@
-"""Faults that a migration mends, shown before and after: the race that inserted duplicates, the delete that scanned."""
+"""Faults that a migration mends, shown before and after: the race that inserted duplicates, the delete that scanned,
+the query that never ends.
+"""
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,13 +22,20 @@ from pgproof.proving.copies import OwnedCopies
 from pgproof.proving.verdicts import Scan
 from pgproof.reproduce.replay import replay
 from pgproof.reproduce.rows import NotReproducedError
-from pgproof.rules.checking import questions_of
+from pgproof.rules.checking import check, questions_of
 from pgproof.rules.counter_examples import Saturation
 from pgproof.rules.discovery import all_rules
 from pgproof.rules.finding import Finding
 
 _FAMILIES = ("integrity", "workload")
 """Of rules whose findings have counter-examples."""
+_ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1::bigint UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+_NO_TIMEOUT = "CFG03"
+_LONGEST_LIMIT_MS = 5_000
+"""A longer limit is shortened, so that nobody sits it out."""
+_SHORTENED_MS = 1_000
+_LONGER_MS = 1_000
+"""So much longer than the limit the query runs where there is none."""
 _TRIES = 50
 """Rows of a parent that are tried: one whose children keep it from going is no measure."""
 
@@ -99,6 +111,83 @@ def demonstrate(
                 yield Demonstration(
                     finding.rule, finding.fingerprint, finding.message, before.verdict, after.verdict, steps
                 )
+
+
+@dataclass(frozen=True)
+class Endless:
+    """A query that never ends, and what came of it.
+
+    Attributes:
+        milliseconds: that it ran.
+        cancelled: by the server; we ended it otherwise.
+    """
+
+    milliseconds: float
+    cancelled: bool
+
+
+def statement_limit(url: str) -> int:
+    """Return the statement_timeout that a session begins with, in milliseconds; 0 for none."""
+    with open_session(url, TIMING) as session:
+        row = session.execute("SELECT setting::int FROM pg_settings WHERE name = 'statement_timeout'").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def endless_query(source: Facts, before: int, before_url: str, after_url: str) -> Demonstration | None:
+    """Return the query that never ended and is cancelled now; None where it ended before or does not now.
+
+    Args:
+        source: facts of the database that is copied, whose roles and server may limit statements already.
+        before: statement_timeout of a session of the copy as it was, in milliseconds.
+        before_url: of the copy as it was.
+        after_url: of the migrated one itself: settings of a role in a database are no part of a copy of it.
+    """
+    limit = statement_limit(after_url)
+    rules = [rule for rule in all_rules() if rule.code == _NO_TIMEOUT]
+    finding = next(iter(check(rules, source).findings), None)
+    if finding is None or before or not limit:
+        return None
+    used = _SHORTENED_MS if limit > _LONGEST_LIMIT_MS else limit
+    without = _run_endless(before_url, 0, used + _LONGER_MS)
+    within = _run_endless(after_url, used, used + _LONGER_MS)
+    if without.cancelled or not within.cancelled:
+        return None
+    shortened = f", shortened from {limit / 1000:g} s so that nobody sits it out" if used != limit else ""
+    return Demonstration(
+        finding.rule,
+        finding.fingerprint,
+        finding.message,
+        f"a query that never ends still ran after {without.milliseconds / 1000:.1f} s, and no statement_timeout would "
+        "have ended it",
+        f"a statement_timeout of {used / 1000:g} s{shortened} ended it after {within.milliseconds / 1000:.1f} s",
+        (
+            "A: SHOW statement_timeout (0)",
+            f"A: {_ENDLESS} (still running after {without.milliseconds / 1000:.1f} s)",
+        ),
+    )
+
+
+def _run_endless(url: str, limit: int, patience: int) -> Endless:
+    """Run it with a limit in milliseconds, and end it after so many if the server does not."""
+    with open_session(url, TIMING) as session:
+        session.execute(sql.SQL("SET statement_timeout = {}").format(sql.Literal(limit)))
+        given_up = threading.Event()
+
+        def give_up() -> None:
+            given_up.set()
+            session.cancel()
+
+        ours = threading.Timer(patience / 1000, give_up)
+        started = time.perf_counter()
+        ours.start()
+        with suppress(psycopg.errors.QueryCanceled):
+            session.execute(_ENDLESS)
+        taken = (time.perf_counter() - started) * 1000
+        cancelled = not given_up.is_set()
+        ours.cancel()
+        ours.join()
+    return Endless(taken, cancelled)
 
 
 def scans_of_children(

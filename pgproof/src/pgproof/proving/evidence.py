@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from pgproof.facts.catalog import QualifiedName
+from pgproof.facts.experiments import Experiments, FromEmpty, TakenBack
+from pgproof.facts.model import Facts
 from pgproof.proof.locks import HeldLock
 from pgproof.proof.scratch import ScratchCopy
 from pgproof.proof.traffic import TrafficReport
 from pgproof.proving import document as documents
 from pgproof.proving.changes import Change, Cost, cost
 from pgproof.proving.demonstrations import Demonstration
+from pgproof.proving.experiments import (
+    Direction,
+    Sent,
+    TableFile,
+    by_revision,
+    failed,
+    held,
+    not_rerun,
+    rewritten,
+    stamped,
+    written,
+)
+from pgproof.proving.findings import findings_of, with_rule
 from pgproof.proving.killing import Killed, problem_of
 from pgproof.proving.load import Loaded, problems_of
 from pgproof.proving.measuring import Measured
@@ -30,7 +45,12 @@ class Evidence:
     """What was found until now; every stage adds its part.
 
     Attributes:
+        before: facts of the copy, with the chain and the answers that its rules want.
+        built: whether the chain builds an empty database.
         held: locks of the migration in the run without traffic.
+        sent: statements of the same run with their revisions.
+        files: tables before and after it, by oid.
+        taken_back: what the downgrade left otherwise; None where it did not come to its end.
         shown: both catalogs with what was measured on them; None until both are there.
         stages: each that ended, with its seconds.
         stopped: why the proof went no further.
@@ -39,11 +59,16 @@ class Evidence:
     source: str
     revisions: tuple[str, ...]
     scratch: ScratchCopy | None = None
+    before: Facts | None = None
     from_empty: documents.FromEmptyDocument | None = None
+    built: FromEmpty | None = None
     round_trip: RoundTrip | None = None
     held: tuple[HeldLock, ...] = ()
+    sent: tuple[Sent, ...] = ()
+    files: tuple[Mapping[int, TableFile], Mapping[int, TableFile]] = ({}, {})
+    taken_back: tuple[TakenBack, ...] | None = None
     loaded: Loaded | None = None
-    kills: tuple[Killed, ...] = ()
+    kills: tuple[Killed, ...] | None = None
     kills_left_out: str | None = None
     changes: tuple[Change, ...] = ()
     shown: Shown | None = None
@@ -57,7 +82,9 @@ class Evidence:
     def document(self) -> documents.Document:
         """Return the proof as proof.json holds it."""
         operations = tuple(self._operations())
-        problems = tuple(self._problems(operations))
+        experiments = self.experiments()
+        findings = findings_of(self.before, experiments) if self.before and experiments else ()
+        problems = tuple(with_rule(each, findings) for each in self._problems(operations))
         return documents.Document(
             version=documents.VERSION,
             taken_at=datetime.now(UTC),
@@ -69,7 +96,7 @@ class Evidence:
             from_empty=self.from_empty,
             kills=tuple(
                 documents.KillDocument(each.statement, each.mode.value, each.problem or "completes")
-                for each in self.kills
+                for each in self.kills or ()
             ),
             kills_left_out=self.kills_left_out,
             operations=operations,
@@ -86,6 +113,43 @@ class Evidence:
             stopped=self.stopped,
             stages=tuple(self.stages),
             verdict="fails" if problems else "incomplete" if self.stopped else "holds",
+            experiments=experiments,
+            findings=tuple(map(documents.finding_document, findings)),
+        )
+
+    def experiments(self) -> Experiments | None:
+        """Return what was seen of each revision; None where none ran."""
+        trip = self.round_trip
+        if self.scratch is None or trip is None:
+            return None
+        tables = {each.name for each in self.files[0].values()}
+        ran = trip.upgraded is not None
+        ways: tuple[Direction, ...] = ("upgrade", "downgrade", "upgrade")
+        quiet = tuple(held(self.held, None, tables, self.sent)) if ran else None
+        busy = self.loaded
+        return Experiments(
+            server_version=self.scratch.server_version,
+            rows=self.scratch.rows,
+            revisions=self.revisions,
+            upgraded=tuple(each for each in stamped(trip.runs[0]) if each in self.revisions),
+            downgraded=tuple(
+                each for run in trip.runs[1:2] for each in stamped(run, "downgrade") if each in self.revisions
+            ),
+            failed=tuple(
+                found
+                for run, direction in zip(trip.runs, ways, strict=False)
+                if (found := failed(run, direction, self.revisions)) is not None
+            ),
+            from_empty=self.built,
+            taken_back=self.taken_back,
+            rewritten=tuple(rewritten(*self.files, self.sent)) if ran else None,
+            held=quiet
+            if busy is None
+            else tuple(held(busy.held, busy.waits, tables, by_revision(busy.run, self.revisions))),
+            written=tuple(written(*self.files, self.sent)) if ran else None,
+            kills=None if self.kills is None else len(self.kills),
+            not_rerun=tuple(not_rerun(self.kills or (), self.sent)),
+            stopped=self.stopped,
         )
 
     def _data(self) -> documents.DataDocument:
@@ -136,7 +200,7 @@ class Evidence:
             yield from self.round_trip.problems
         if self.loaded is not None:
             yield from problems_of(self.loaded)
-        if (killed := problem_of(self.kills)) is not None:
+        if (killed := problem_of(self.kills or ())) is not None:
             yield killed
         for each in self._measured():
             if each.error is not None:

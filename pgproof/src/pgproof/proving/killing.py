@@ -144,6 +144,14 @@ def places_of(statements: Sequence[SentStatement]) -> dict[str, float]:
     return found
 
 
+def place_names(statements: Sequence[SentStatement]) -> list[str | None]:
+    """Return for each statement of a run what a kill at it is called; None where there is none."""
+    places = _Places(_Known({}))
+    return [
+        places.name_of(ProxiedStatement(number, each.sql, each.backend_pid)) for number, each in enumerate(statements)
+    ]
+
+
 def both_modes(
     kill: Callable[[Callable[[int], KillMode], float], Round], budget: float
 ) -> tuple[tuple[Killed, ...], str | None]:
@@ -212,7 +220,7 @@ class _Places:
         self._open: dict[int, str] = {}
 
     def chosen(self, statement: ProxiedStatement) -> bool:
-        place = self._place(statement)
+        place = self.name_of(statement)
         if place is None or place in self._known.done:
             return False
         self._known.done.add(place)
@@ -224,8 +232,8 @@ class _Places:
         time.sleep(min(self._known.seconds.get(place, 0) / 2, _LONGEST_PAUSE))
         return True
 
-    def _place(self, statement: ProxiedStatement) -> str | None:
-        """What a statement is known by, where it changes something or commits a change."""
+    def name_of(self, statement: ProxiedStatement) -> str | None:
+        """Return what a statement is known by, where it changes something or commits a change."""
         text = " ".join(_COMMENT.sub("", statement.sql).split())
         if _END.match(text):
             changed = self._open.pop(statement.backend_pid, None)

@@ -37,6 +37,17 @@ class Pending:
     migrations: Migrations
     first: str | None = None
 
+    @property
+    def linear(self) -> bool:
+        """Whether each revision follows the one before it alone, so that it can be taken back alone."""
+        before = [None if self.start == BASE else self.start, *self.revisions]
+        return all(
+            (found := self.migrations.revision(each)) is not None
+            and found.down_revisions == ((previous,) if previous is not None else ())
+            and not found.depends_on
+            for previous, each in zip(before, self.revisions, strict=False)
+        )
+
 
 def pending(source: ServerSource, migrations: Migrations, wanted: str = HEAD) -> Pending:
     """Return what is to be proven.

@@ -48,11 +48,13 @@ class Problem:
         name: of the kind of fault, such as `no-op downgrade`.
         what: happened, in a sentence.
         remedy: what to do.
+        rule: that has a finding about the same; None where none has.
     """
 
     name: str
     what: str
     remedy: str
+    rule: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class RoundTrip:
         runs: the three runs; fewer where one failed.
         before: the copy as it was.
         upgraded: after the first upgrade; None where that failed.
+        back: after the downgrade; None where that failed.
         catalog_equal: after the downgrade as before it, and after both upgrades the same; None where nobody knows.
         rows_equal: the same of the rows.
     """
@@ -70,6 +73,7 @@ class RoundTrip:
     runs: tuple[Watched, ...]
     before: State
     upgraded: State | None
+    back: State | None
     catalog_equal: bool | None
     rows_equal: bool | None
     problems: tuple[Problem, ...]
@@ -114,12 +118,12 @@ def travel(
     told("upgrade")
     runs = [first() if first else watch(copy.url, copy.admin_url, up, limit)]
     if runs[0].problem:
-        return RoundTrip(tuple(runs), before, None, None, None, (failure("upgrade", runs[0]),))
+        return RoundTrip(tuple(runs), before, None, None, None, None, (failure("upgrade", runs[0]),))
     upgraded = read_state(copy.admin_url, version_table)
     told("downgrade")
     runs.append(watch(copy.url, copy.admin_url, down, limit))
     if runs[1].problem:
-        return RoundTrip(tuple(runs), before, upgraded, None, None, (failure("downgrade", runs[1]),))
+        return RoundTrip(tuple(runs), before, upgraded, None, None, None, (failure("downgrade", runs[1]),))
     back = read_state(copy.admin_url, version_table)
     problems = list(_after_downgrade(before, upgraded, back))
     catalog_equal, rows_equal = before.catalog == back.catalog, before.rows == back.rows
@@ -138,7 +142,7 @@ def travel(
                     "let the downgrade remove all that the upgrade makes",
                 )
             )
-    return RoundTrip(tuple(runs), before, upgraded, catalog_equal, rows_equal, tuple(problems))
+    return RoundTrip(tuple(runs), before, upgraded, back, catalog_equal, rows_equal, tuple(problems))
 
 
 def deviation(before: State, upgraded: State, found: State) -> tuple[str | None, str | None]:
@@ -154,7 +158,7 @@ def deviation(before: State, upgraded: State, found: State) -> tuple[str | None,
     objects = upgraded.catalog.difference(found.catalog)
     made = {each.name for each in before.catalog.difference(upgraded.catalog) if each.kind in ("table", "table column")}
     tables = {name for each in made for name in (each, each.rpartition(".")[0])}
-    rows = tuple(_row_changes(upgraded.rows, found.rows, counted=tables))
+    rows = tuple(rows_that_differ(upgraded.rows, found.rows, counted=tables))
     return described(objects) if objects else None, _listed(rows) if rows else None
 
 
@@ -212,7 +216,7 @@ def _after_downgrade(before: State, upgraded: State, back: State) -> Iterator[Pr
                 "let downgrade() take back each operation of upgrade(), with its options",
             )
     # A table that the downgrade left, or did not bring back, has been named already.
-    if changes := tuple(_row_changes(before.rows, back.rows)):
+    if changes := tuple(rows_that_differ(before.rows, back.rows)):
         yield Problem(
             "rows lost",
             f"after upgrade and downgrade the rows are not what they were: {_listed(changes)}",
@@ -220,9 +224,16 @@ def _after_downgrade(before: State, upgraded: State, back: State) -> Iterator[Pr
         )
 
 
-def _row_changes(
+def rows_that_differ(
     before: Sequence[TableRows], after: Sequence[TableRows], counted: Collection[str] = ()
 ) -> Iterator[str]:
+    """Yield each table whose rows are not what they were, with how.
+
+    Args:
+        before: as they were.
+        after: as they are; tables that came are left out.
+        counted: tables of which only the number of rows counts.
+    """
     left = {(each.schema, each.table): each for each in after}
     for was in before:
         now = left.get((was.schema, was.table))
@@ -243,13 +254,13 @@ def _quoted(table: TableRows) -> str:
 
 def described(differences: Sequence[Difference]) -> str:
     """Return which objects differ and how, the first few by name."""
-    return _listed(tuple(f"{each.kind} {each.name} {_how(each)}" for each in differences))
+    return _listed(tuple(map(one_described, differences)))
 
 
-def _how(each: Difference) -> str:
-    if each.after is None:
-        return "is missing"
-    return "is left over" if each.before is None else "differs"
+def one_described(each: Difference) -> str:
+    """Return the kind and the name of an object, and how it differs."""
+    how = "is missing" if each.after is None else "is left over" if each.before is None else "differs"
+    return f"{each.kind} {each.name} {how}"
 
 
 def _listed(texts: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from pgproof.errors import PgproofError
+from pgproof.facts.experiments import TakenBack
 from pgproof.facts.migrations import Migrations
 from pgproof.facts.model import Facts
 from pgproof.facts.project.child import Project, ask_project
@@ -29,9 +30,11 @@ from pgproof.proving.alembic_child import PRELOAD, AlembicRun
 from pgproof.proving.branch import branch_since, only_added
 from pgproof.proving.changes import changes
 from pgproof.proving.copies import Copy, OwnedCopies
-from pgproof.proving.demonstrations import demonstrate, replayable, scans_of_children
+from pgproof.proving.demonstrations import demonstrate, endless_query, replayable, scans_of_children, statement_limit
 from pgproof.proving.document import Document, FromEmptyDocument, StageDocument
 from pgproof.proving.evidence import Evidence
+from pgproof.proving.experiments import by_revision, from_empty, one_by_one, table_files, taken_back
+from pgproof.proving.findings import with_questions_answered
 from pgproof.proving.killing import Expected, both_modes, kill_everywhere, places_of
 from pgproof.proving.load import held_by_migration, mix, under_traffic
 from pgproof.proving.measuring import first_times, measure
@@ -150,15 +153,21 @@ class _Proof:
         if self._chain.first is not None:
             with self._stage("revisions before"):
                 self._prepare(self._chain.first)
+        with self._stage("catalog"):
+            self._examine()
         if self._chain.start != BASE:
             with self._stage("from empty"), self._copies.fresh() as empty:
                 built = watch(empty.url, empty.admin_url, self._client("upgrade"), self._wanted.time_limit)
                 catalog = None if built.problem else self._catalog_of(empty)
+            self._evidence.built = from_empty(built, self._chain.from_empty)
         with self._copies.fresh(template) as upgraded:
             with self._stage("round trip"):
                 trip = self._travel(upgraded)
+                self._evidence.taken_back = self._taken_back(template, trip)
             if self._chain.start != BASE:
                 self._evidence.from_empty = _from_empty(built, catalog, trip)
+            else:
+                self._evidence.built = from_empty(trip.runs[0], self._chain.from_empty)
             if trip.upgraded is None or any(each.problem for each in trip.runs):
                 return
             with self._stage("workload"):
@@ -175,13 +184,19 @@ class _Proof:
 
     def _prepare(self, revision: str) -> None:
         """Bring the copy to where the proof begins."""
-        run = watch(
-            self._scratch.url, self._scratch.admin_url, self._client("upgrade", revision), self._wanted.time_limit
-        )
+        run = self._run_to(self._scratch, "upgrade", revision)
         if run.problem:
             raise PgproofError(f"the copy could not be brought to {revision}: {run.problem}")
         with psycopg.connect(self._scratch.admin_url, autocommit=True) as connection:
             connection.execute("VACUUM (ANALYZE)")
+
+    def _examine(self) -> None:
+        """Read what the copy holds, which is also what rules of migrations look at."""
+        facts = _facts_of(self._scratch)
+        # What the application was seen to send is known of the source alone.
+        facts = replace(facts, recording=self._wanted.facts.recording, migrations=self._chain.migrations)
+        self._limit = statement_limit(self._scratch.url)
+        self._before = self._evidence.before = with_questions_answered(self._scratch.admin_url, facts)
 
     def _client(self, command: Literal["upgrade", "downgrade"], to: str | None = None) -> Client:
         revision = to or (self._chain.target if command == "upgrade" else self._chain.start)
@@ -198,11 +213,15 @@ class _Proof:
     def _travel(self, copy: Copy) -> RoundTrip:
         reports: list[LockReport] = []
 
+        files = []
+
         def first() -> Watched:
+            files.append(table_files(copy.admin_url, self._chain.version_table))
             sampler = LockSampler(copy.admin_url)
             with sampler:
                 run = watch(copy.url, copy.admin_url, self._client("upgrade"), self._wanted.time_limit)
             reports.append(sampler.report())
+            files.append(table_files(copy.admin_url, self._chain.version_table))
             return run
 
         steps = iter(range(3))
@@ -215,16 +234,26 @@ class _Proof:
             told=lambda step: self._progress(step, next(steps), 3),
         )
         self._evidence.round_trip = trip
-        self._evidence.held = held_by_migration(reports[0]) if reports else ()
+        self._evidence.held = held_by_migration(reports[0])
+        self._evidence.sent = by_revision(trip.runs[0], self._chain.revisions)
+        self._evidence.files = (files[0], files[1])
         return trip
+
+    def _taken_back(self, template: str, trip: RoundTrip) -> tuple[TakenBack, ...] | None:
+        """Say what the downgrade left otherwise, of which revision where that can be told."""
+        if trip.back is None:
+            return None
+        whole = tuple(taken_back(self._chain.revisions, trip.before, trip.back))
+        return tuple(one_by_one(self._copies, template, self._chain, self._run_to)) or whole if whole else ()
+
+    def _run_to(self, copy: Copy, command: Literal["upgrade", "downgrade"], to: str) -> Watched:
+        return watch(copy.url, copy.admin_url, self._client(command, to), self._wanted.time_limit)
 
     def _read_both(self, upgraded: Copy, trip: RoundTrip) -> None:
         """Read both catalogs, and draw what the workload asks."""
         with psycopg.connect(upgraded.admin_url, autocommit=True) as connection:
             connection.execute("VACUUM (ANALYZE)")
-        before, after = _facts_of(self._scratch), _facts_of(upgraded)
-        # What the application was seen to send is known of the source alone.
-        self._before = replace(before, recording=self._wanted.facts.recording)
+        before, after = self._before, _facts_of(upgraded)
         self._evidence.changes = changes(before.catalog, after.catalog, trip.changes)
         self._evidence.shown = Shown(before.catalog, after.catalog, (), ())
         self._drawn, self._evidence.undrawn = draw(self._scratch.url, before.catalog, asked(self._wanted.facts))
@@ -286,7 +315,7 @@ class _Proof:
 
     def _demonstrate(self, template: str, upgraded: Copy) -> None:
         shown = self._shown
-        self._evidence.demonstrations = tuple(
+        shown_happening = tuple(
             demonstrate(
                 replayable(self._scratch.admin_url, self._before),
                 self._copies,
@@ -295,6 +324,8 @@ class _Proof:
                 lambda done, total: self._progress("demonstrations", done, total),
             )
         )
+        endless = endless_query(self._wanted.facts, self._limit, self._scratch.url, upgraded.url)
+        self._evidence.demonstrations = (*shown_happening, *((endless,) if endless else ()))
 
     @property
     def _shown(self) -> Shown:

@@ -21,6 +21,7 @@ def proof_as_markdown(document: Document) -> str:
     parts = (
         _heading(document),
         _problems(document),
+        _findings(document),
         _operations(document),
         _statements(document),
         _run(document),
@@ -43,9 +44,24 @@ def _heading(document: Document) -> Iterator[str]:
 
 def _problems(document: Document) -> Iterator[str]:
     for each in document.problems:
-        yield f"- **{escaped(each.name)}**: {escaped(each.what)}. *{escaped(each.remedy)}*"
+        rule = f" ({each.rule})" if each.rule else ""
+        yield f"- **{escaped(each.name)}**{rule}: {escaped(each.what)}. *{escaped(each.remedy)}*"
     if document.problems:
         yield ""
+
+
+def _findings(document: Document) -> Iterator[str]:
+    rows = (
+        (
+            each.severity,
+            each.rule,
+            each.message,
+            each.evidence[0].result,
+            each.remedy.summary if each.remedy else "",
+        )
+        for each in document.findings
+    )
+    yield from _table(("", "rule", "finding", "seen", "do"), rows)
 
 
 def _operations(document: Document) -> Iterator[str]:

@@ -19,6 +19,7 @@ _VERDICTS = {
     "incomplete": ("The proof is incomplete", "bold yellow"),
 }
 _STYLES = {"helps": "green", "integrity": "green", "no-effect": "dim", "harms": "red"}
+_SEVERITIES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}
 _MOST_STATEMENTS = 20
 _MEGABYTE = 1_000_000
 
@@ -52,9 +53,11 @@ def _lines(document: Document) -> _Lines:
         yield Text(f"Stopped: {printable(document.stopped)}", style="yellow"), 0
     for number, problem in enumerate(document.problems, 1):
         yield Text(), 0
-        yield Text(f"{number}. {problem.name}", style="red"), 0
+        rule = f" ({problem.rule})" if problem.rule else ""
+        yield Text(f"{number}. {problem.name}{rule}", style="red"), 0
         yield Text(printable(problem.what)), 3
         yield Text(printable(problem.remedy), style="dim"), 3
+    yield from _section("Findings", _findings(document))
     yield from _section("Run", _run(document))
     yield from _section("Operations", _operations(document.operations))
     yield from _section("Statements, median milliseconds and blocks of a call", _statements(document))
@@ -71,6 +74,18 @@ def _section(title: str, lines: _Lines) -> _Lines:
         yield Text(), 0
         yield Text(title, style="bold"), 0
         yield from listed
+
+
+def _findings(document: Document) -> _Lines:
+    for each in document.findings:
+        mark = f"{each.rule} {each.slug}, {each.confidence}, {each.fingerprint[:12]}"
+        place = f", {each.location}" if each.location else ""
+        yield Text.assemble((f"{each.severity:<9} ", _SEVERITIES[each.severity]), printable(mark + place)), 2
+        yield Text(printable(each.message)), 12
+        yield Text(printable(each.consequence)), 12
+        if each.remedy is not None:
+            yield Text(f"Do: {printable(each.remedy.summary)}"), 12
+        yield Text(f"Seen: {printable(each.evidence[0].result)}", style="dim"), 12
 
 
 def _run(document: Document) -> _Lines:

@@ -59,6 +59,7 @@ _PROJECT = {
     "engine": "the application's engine: --engine package.module:engine",
     "migrations": "the Alembic scripts: --alembic alembic.ini",
     "recording": "a recorded workload: pgproof record, then --workload FILE",
+    "experiments": "a proof: run pgproof prove, then --proof proof.json",
 }
 """What the database alone cannot say, and the option that gives it."""
 

@@ -63,13 +63,15 @@ class Evidence:
     """What was run and what came back.
 
     Attributes:
-        kind: where it was looked: in the database, or in the project's own code.
+        kind: where it was looked: in the database, in the project's own code, or at a run on a scratch copy.
         statement: SQL that a reader can run to see the same; of code, what was read, such as a class and its line.
         result: what it said, in words.
         counts: of a counted question.
     """
 
-    kind: Literal["catalog", "data", "statistics", "settings", "plan", "models", "engine", "script", "recording"]
+    kind: Literal[
+        "catalog", "data", "statistics", "settings", "plan", "models", "engine", "script", "recording", "experiment"
+    ]
     statement: str
     result: str
     counts: Counts | None = None

@@ -23,6 +23,7 @@ Need: TypeAlias = Literal[
     "engine",
     "migrations",
     "recording",
+    "experiments",
 ]
 
 FAMILIES = {

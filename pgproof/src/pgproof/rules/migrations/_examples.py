@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+from pgproof.facts.experiments import Experiments
+from pgproof.facts.model import Facts
+from pgproof.rules.given import Given
+
 TABLE = """
     CREATE TABLE t (id int PRIMARY KEY, a int, b text, c timestamptz);
     CREATE INDEX ix_t_b ON t (b);
@@ -36,3 +43,24 @@ def upgrade():
 def downgrade():
     {down}
 '''
+
+
+def proof(*revisions: str, **seen: Any) -> Given:
+    """State what a proof saw of revisions (fields of `Experiments`), its tables being those of the example.
+
+    Args:
+        revisions: that it proved; a1 where none is named.
+        seen: of them.
+    """
+
+    def given(facts: Facts) -> Facts:
+        schema = facts.catalog.tables[0].schema if facts.catalog.tables else "public"
+        placed = dict(seen)
+        for field, name in (("held", "relation"), ("rewritten", "table"), ("written", "table")):
+            if field in seen:
+                placed[field] = tuple(
+                    replace(each, **{name: f"{schema}.{getattr(each, name)}"}) for each in seen[field]
+                )
+        return replace(facts, experiments=Experiments("18.6", 5_000, revisions or ("a1",), **placed))
+
+    return given

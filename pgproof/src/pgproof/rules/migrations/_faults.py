@@ -38,7 +38,7 @@ class Fault:
 
     Attributes:
         what: the revision does, for a message after its name.
-        remedy: None where nothing but a decision of people helps.
+        seen: by a proof, on a scratch copy.
     """
 
     revision: Revision
@@ -48,6 +48,7 @@ class Fault:
     consequence: str
     remedy: str
     tables: tuple[Table, ...] = ()
+    seen: tuple[Evidence, ...] = ()
 
 
 def steps(facts: Facts, chain: Chain) -> Iterator[Step]:
@@ -87,6 +88,7 @@ def report(metadata: Metadata, chain: Chain, faults: Iterable[Fault], habit: str
 def _coming(metadata: Metadata, chain: Chain, faults: list[Fault]) -> Finding:
     worst = min(faults, key=lambda fault: SEVERITIES.index(fault.severity))
     more = f", and {len(faults) - 1} more of this kind" if len(faults) > 1 else ""
+    seen = tuple(dict.fromkeys(each for fault in faults for each in fault.seen))[:_SHOWN]
     pending = " (pending)" if chain.is_pending(worst.revision) else ""
     return metadata.finding(
         objects=(revision_ref(worst.revision),),
@@ -94,7 +96,8 @@ def _coming(metadata: Metadata, chain: Chain, faults: list[Fault]) -> Finding:
         message=f"Revision {worst.revision.id}{pending} {worst.what}{more}",
         consequence=worst.consequence,
         severity=worst.severity,
-        evidence=tuple(map(_evidence, faults[:_SHOWN])),
+        confidence="measured" if seen else "catalog",
+        evidence=(*seen, *map(_evidence, faults[:_SHOWN])),
         remedy=Remedy(worst.remedy),
         location=worst.operation.line,
     )

@@ -9,7 +9,8 @@ Why it matters:
     Alembic runs it. DROP INDEX and REINDEX keep readers out as well.
 
 Evidence:
-    The statement that Alembic sends, and the file and line that sends it.
+    The statement that Alembic sends, and the file and line that sends it. With `--proof` the locks that it was seen to
+    hold on a scratch copy, and how long a request waited for them.
 
 Remedy:
     `with op.get_context().autocommit_block(): op.create_index(..., postgresql_concurrently=True)`, in a revision of its
@@ -23,13 +24,16 @@ When to ignore:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from pgproof.facts.experiments import Held
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
 from pgproof.rules import given
 from pgproof.rules.finding import Finding, NotChecked
 from pgproof.rules.migrations._chain import chain_of, version_questions
-from pgproof.rules.migrations._examples import AT_FIRST, TABLE, revision
+from pgproof.rules.migrations._examples import AT_FIRST, TABLE, proof, revision
+from pgproof.rules.migrations._experiments import locks_seen
 from pgproof.rules.migrations._faults import Fault, Step, index_name, report, sized, steps, unread
 from pgproof.rules.rule import Example, Metadata
 from pgproof.rules.severity import by_size, lowered
@@ -48,7 +52,8 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield each revision that builds or drops an index under a lock."""
     chain = chain_of(facts)
     faults = (_fault(step) for step in steps(facts, chain) if _blocks(step))
-    yield from report(METADATA, chain, faults, "built or dropped indexes with writers locked out")
+    measured = (replace(fault, seen=locks_seen(facts, fault)) for fault in faults)
+    yield from report(METADATA, chain, measured, "built or dropped indexes with writers locked out")
     yield from unread(chain)
 
 
@@ -99,6 +104,13 @@ BAD = (
         objects=("a1",),
         severity="medium",
         says=("builds ix_t_a", "about 5,000 rows", "(pending)", "until the build ends", "autocommit_block"),
+    ),
+    Example(
+        "one that was measured",
+        sql=TABLE,
+        given=(proof(held=(Held("a1", "t", "ShareLock", 640, 618, "CREATE INDEX ix_t_a ON t (a)"),)),),
+        scripts=(revision("a1", up=_BUILD),),
+        objects=("a1",),
     ),
     Example("a large one", sql=TABLE, given=(_MANY,), scripts=(revision("a1", up=_BUILD),), severity="high"),
     Example(

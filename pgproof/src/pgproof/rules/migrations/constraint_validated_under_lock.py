@@ -10,7 +10,8 @@ Why it matters:
     foreign key locks the table that it refers to, too.
 
 Evidence:
-    The statement that Alembic sends, and the file and line that sends it.
+    The statement that Alembic sends, and the file and line that sends it. With `--proof` the locks that it was seen to
+    hold on a scratch copy, and how long a request waited for them.
 
 Remedy:
     `op.create_foreign_key(..., postgresql_not_valid=True)`, then `ALTER TABLE ... VALIDATE CONSTRAINT ...` in a later
@@ -25,14 +26,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
+from pgproof.facts.experiments import Held
 from pgproof.facts.migrations import Operation
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
 from pgproof.rules import given
 from pgproof.rules.finding import Finding, NotChecked
 from pgproof.rules.migrations._chain import Chain, chain_of, version_questions
-from pgproof.rules.migrations._examples import AT_FIRST, TABLE, revision
+from pgproof.rules.migrations._examples import AT_FIRST, TABLE, proof, revision
+from pgproof.rules.migrations._experiments import locks_seen
 from pgproof.rules.migrations._faults import Fault, Step, report, sized, steps, unread
 from pgproof.rules.rule import Example, Metadata
 from pgproof.rules.severity import by_size
@@ -51,7 +55,8 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield each revision that checks rows under a lock."""
     chain = chain_of(facts)
     faults = (fault for step in steps(facts, chain) if (fault := _fault(chain, step)) is not None)
-    yield from report(METADATA, chain, faults, "checked all rows of a table under a lock")
+    measured = (replace(fault, seen=locks_seen(facts, fault)) for fault in faults)
+    yield from report(METADATA, chain, measured, "checked all rows of a table under a lock")
     yield from unread(chain)
 
 
@@ -184,6 +189,13 @@ BAD = (
         objects=("a1",),
         severity="medium",
         says=("adds a foreign key constraint to", "about 5,000 rows", "to it or to u until"),
+    ),
+    Example(
+        "one that was measured",
+        sql=_KEYS,
+        given=(proof(held=(Held("a1", "t", "ShareRowExclusiveLock", 640, None, "ALTER TABLE t ADD"),)),),
+        scripts=_one(_REFERENCE.format("")),
+        objects=("a1",),
     ),
     Example(
         "a large table",

@@ -11,7 +11,8 @@ Why it matters:
     ends it and leaves an invalid index, which every write keeps up and no query uses.
 
 Evidence:
-    The statements that Alembic sends, the text of env.py, pg_settings and pg_db_role_setting.
+    The statements that Alembic sends, the text of env.py, pg_settings and pg_db_role_setting. With `--proof` how long a
+    request waited for a lock of the migration, or the build that a lock_timeout ended.
 
 Remedy:
     In env.py, after connecting: `connection.execute(text("SET lock_timeout = '2s'"))`, and try again when it fails.
@@ -26,14 +27,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from pgproof.facts.experiments import Held
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
 from pgproof.facts.source_line import SourceLine
 from pgproof.rules import given
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy
 from pgproof.rules.given_access import hidden, role_setting
-from pgproof.rules.migrations._chain import Chain, chain_of, chain_ref, version_questions
-from pgproof.rules.migrations._examples import AT_FIRST, TABLE, revision
+from pgproof.rules.migrations._chain import Chain, chain_of, chain_ref, revision_ref, version_questions
+from pgproof.rules.migrations._examples import AT_FIRST, TABLE, proof, revision
+from pgproof.rules.migrations._experiments import seen
 from pgproof.rules.migrations._faults import Fault, Step, index_name, report, sized, steps, unread
 from pgproof.rules.migrations._locks import SETTING, is_off, locks_out, timeout_of_database
 from pgproof.rules.rule import Example, Metadata
@@ -65,25 +68,50 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
                 f"the server's {SETTING}, to see whether migrations wait for ever", (chain_ref(chain.migrations),)
             )
         elif not limited:
-            yield _without(chain, unlimited)
-    builds = (fault for step in taken if (fault := _limited_build(step, of_database)) is not None)
+            yield _without(facts, chain, unlimited)
+    builds = (
+        replace(fault, seen=tuple(_ended(facts, fault)))
+        for step in taken
+        if (fault := _limited_build(step, of_database)) is not None
+    )
     yield from report(METADATA, chain, builds, "built an index concurrently under a lock_timeout")
     yield from unread(chain)
 
 
-def _without(chain: Chain, found: list[Step]) -> Finding:
+def _waits(facts: Facts, chain: Chain) -> Iterator[Evidence]:
+    """The longest wait of a request for each revision to come, as a proof saw it."""
+    held = [each for each in (facts.experiments.held if facts.experiments else None) or () if each.waited_ms]
+    for coming in chain.migrations.revisions:
+        own = [each for each in held if each.revision == coming.id and not chain.is_applied(coming)]
+        if own:
+            worst = max(own, key=lambda each: each.waited_ms or 0)
+            what = f"made a request wait {worst.waited_ms:.0f} ms for {worst.mode} on {worst.relation}"
+            yield seen(facts, worst.statement or coming.id, what)
+
+
+def _ended(facts: Facts, fault: Fault) -> Iterator[Evidence]:
+    for each in facts.experiments.failed if facts.experiments else ():
+        if each.revision == fault.revision.id and "lock timeout" in each.said:
+            yield seen(facts, each.statement or fault.operation.sql, f"failed: {each.said}")
+
+
+def _without(facts: Facts, chain: Chain, found: list[Step]) -> Finding:
     coming = [step for step in found if not chain.is_applied(step.revision)]
     shown = coming or found
     names = list(dict.fromkeys(step.revision.id for step in shown))
     which = "revisions to come" if coming else "applied revisions"
     environment = chain.migrations.environment
+    waits = tuple(_waits(facts, chain))
     locks = f"{which} that lock tables in use, such as {names[-1]}: {len(names)}"
     return METADATA.finding(
         objects=(chain_ref(chain.migrations),),
         message=f"No lock_timeout limits the migrations; {locks}",
         consequence="Where one of them waits behind a long transaction, every reader and writer after it waits, too.",
         severity=None if coming else "low",
+        confidence="measured" if waits else "catalog",
+        related=tuple(revision_ref(each) for each in dict.fromkeys(step.revision for step in coming)),
         evidence=(
+            *waits,
             Evidence("script", environment.file, "it does not speak of lock_timeout"),
             *(Evidence("script", each.operation.sql, f"{each.operation.line}") for each in shown[-3:]),
         ),
@@ -138,6 +166,13 @@ BAD = (
         objects=("migrations",),
         severity="medium",
         says=("revisions to come that lock tables in use, such as a1: 1",),
+    ),
+    Example(
+        "nothing limits one beside which a request waited",
+        sql=TABLE,
+        given=(_OFF, proof(held=(Held("a1", "t", "AccessExclusiveLock", 640, 618, "ALTER TABLE t"),))),
+        scripts=(revision("a1", up=_ALTER),),
+        objects=("migrations",),
     ),
     Example(
         "history",

@@ -21,39 +21,19 @@ When to ignore:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from pgproof.facts.migrations import Operation, Revision
+from pgproof.facts.migrations import Revision
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
 from pgproof.rules.finding import Finding, NotChecked
 from pgproof.rules.migrations._chain import chain_of, version_questions
+from pgproof.rules.migrations._downgrades import not_taken_back
 from pgproof.rules.migrations._examples import AT_FIRST, TABLE, revision
 from pgproof.rules.migrations._faults import Fault, report
 from pgproof.rules.rule import Example, Metadata
 
 METADATA = Metadata(code="MIG08", slug="missing-or-empty-downgrade", severity="medium", needs=("migrations",))
-
-_DEFINING = ("create", "alter", "drop")
-_NEW_LABEL = re.compile(r"alter\s+type\s.*\badd\s+value\b", re.IGNORECASE | re.DOTALL)
-_CALLS = frozenset(
-    (
-        "create_table",
-        "drop_table",
-        "rename_table",
-        "add_column",
-        "drop_column",
-        "alter_column",
-        "create_index",
-        "drop_index",
-        "create_foreign_key",
-        "create_unique_constraint",
-        "create_check_constraint",
-        "create_primary_key",
-        "drop_constraint",
-    )
-)
 
 
 def questions(facts: Facts) -> Iterator[Question]:
@@ -69,13 +49,11 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
 
 
 def _fault(revision: Revision) -> Fault | None:
-    change = _change(revision)
-    down = revision.downgrade
-    stopped = down.unread is not None and not down.empty and down.line is not None
-    if change is None or down.operations or stopped:
+    change = not_taken_back(revision)
+    if change is None:
         return None
     # A function that sends nothing may do so under a condition that does not hold for PostgreSQL.
-    what = "has no downgrade()" if down.line is None else "has a downgrade() that does nothing"
+    what = "has no downgrade()" if revision.downgrade.line is None else "has a downgrade() that does nothing"
     return Fault(
         revision,
         change,
@@ -84,23 +62,6 @@ def _fault(revision: Revision) -> Fault | None:
         "A downgrade moves the version back and leaves the schema as it is, so older code meets the newer schema.",
         "Write what undoes it, last operation first, or let it raise where nothing can.",
     )
-
-
-def _change(revision: Revision) -> Operation | None:
-    """An operation of the upgrade that changes the schema."""
-    for each in revision.upgrade.operations:
-        if each.sql.lower().startswith(_DEFINING) and not _needs_no_way_back(each):
-            return each
-    stop = revision.upgrade.unread
-    called = next((name for name in revision.upgrade.calls if name in _CALLS), None)
-    if stop is None or called is None:
-        return None
-    return Operation("other", f"upgrade() calls {called}", line=revision.upgrade.line)
-
-
-def _needs_no_way_back(operation: Operation) -> bool:
-    """Whether PostgreSQL has none (a label of an enum stays), or nothing but the knowledge of rows changed."""
-    return operation.kind == "validate_constraint" or _NEW_LABEL.match(operation.sql) is not None
 
 
 _ADD = 'op.add_column("t", sa.Column("n", sa.Integer))'

@@ -5,14 +5,16 @@ What it finds:
     more narrowly (integer to bigint, a shorter varchar), or through USING; a column added with a volatile default, as
     serial or identity, or generated and stored; SET LOGGED, UNLOGGED, TABLESPACE and ACCESS METHOD, VACUUM FULL and
     CLUSTER. A longer varchar, a constant default and now() rewrite nothing. Where the old type is known neither from
-    `existing_type` nor from the catalog, nothing is said.
+    `existing_type` nor from the catalog, nothing is said. With `--proof` also what was seen to have another file
+    afterwards, whatever did it.
 
 Why it matters:
     Neither readers nor writers get in until the copy of the table and all its indexes are built anew, and the disk
     holds both meanwhile.
 
 Evidence:
-    The statement that Alembic sends, the file and line that sends it, and the column's type in the catalog.
+    The statement that Alembic sends, the file and line that sends it, and the column's type in the catalog. With
+    `--proof` the file of the table (pg_relation_filenode) before and after, its size, and how long it took.
 
 Remedy:
     Add a column of the new type without a default, fill it in batches, let the application read it, drop the old one
@@ -25,15 +27,19 @@ When to ignore:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 
-from pgproof.facts.migrations import ColumnChange
+from pgproof.facts.catalog import Table
+from pgproof.facts.experiments import Rewritten
+from pgproof.facts.migrations import ColumnChange, Operation, Revision
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
 from pgproof.rules import given
-from pgproof.rules.finding import Finding, NotChecked
+from pgproof.rules.finding import Evidence, Finding, NotChecked
 from pgproof.rules.migrations._chain import Chain, chain_of, version_questions
-from pgproof.rules.migrations._examples import AT_FIRST, TABLE, revision
+from pgproof.rules.migrations._examples import AT_FIRST, TABLE, proof, revision
+from pgproof.rules.migrations._experiments import experiments_of, proven, seen, sent, table_called
 from pgproof.rules.migrations._faults import Fault, Step, report, sized, steps, unread
 from pgproof.rules.migrations._types import rewrites
 from pgproof.rules.rule import Example, Metadata
@@ -41,6 +47,7 @@ from pgproof.rules.severity import by_size
 
 METADATA = Metadata(code="MIG06", slug="table-rewrite", severity="medium", needs=("migrations",))
 
+_MEGABYTE = 1_000_000
 _VOLATILE = re.compile(
     r"\b(random|gen_random_uuid|uuid_generate_v\w+|uuidv[47]|clock_timestamp|timeofday|nextval|txid_current)\s*\(",
     re.IGNORECASE,
@@ -55,7 +62,10 @@ def questions(facts: Facts) -> Iterator[Question]:
 def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield each revision that rewrites a table."""
     chain = chain_of(facts)
-    faults = (_fault(step, why) for step in steps(facts, chain) if (why := _why(chain, step)) is not None)
+    stated = [_fault(step, why) for step in steps(facts, chain) if (why := _why(chain, step)) is not None]
+    faults = [replace(fault, seen=tuple(_seen(facts, fault.revision, fault.tables))) for fault in stated]
+    if facts.experiments is not None:
+        faults += _measured(facts, chain, {(fault.revision.id, table) for fault in stated for table in fault.tables})
     yield from report(METADATA, chain, faults, "wrote tables anew under a lock")
     yield from unread(chain)
 
@@ -104,15 +114,39 @@ def _is_cast(using: str, column: ColumnChange) -> bool:
     return plain in (f"{name}::{target}", f"cast({name}as{target})", f"({name})::{target}")
 
 
+def _seen(facts: Facts, revision: Revision, tables: tuple[Table, ...]) -> Iterator[Evidence]:
+    names = {str(table.qualified_name) for table in tables}
+    for each in (facts.experiments.rewritten if facts.experiments else None) or ():
+        if each.revision == revision.id and each.table in names:
+            taken = "" if each.seconds is None else f" in {each.seconds:.2f} s"
+            what = f"wrote {each.table} anew{taken}, {each.bytes / _MEGABYTE:.1f} MB with its indexes"
+            yield seen(facts, each.statement or f"alembic upgrade {revision.id}", what)
+
+
+def _measured(facts: Facts, chain: Chain, known: Collection[tuple[str, Table]]) -> Iterator[Fault]:
+    """Tables that have another file after a run, where the script does not show why."""
+    for proved in proven(facts, chain):
+        for each in experiments_of(facts).rewritten or ():
+            table = table_called(facts, each.table)
+            if table is None or each.revision != proved.id or (proved.id, table) in known:
+                continue
+            fault = _of(proved, sent(proved, each.statement), "was run", table)
+            yield replace(fault, seen=tuple(_seen(facts, proved, (table,))))
+
+
 def _fault(step: Step, why: str) -> Fault:
+    return _of(step.revision, step.operation, why, step.table)
+
+
+def _of(revision: Revision, operation: Operation, why: str, table: Table) -> Fault:
     return Fault(
-        step.revision,
-        step.operation,
-        f"{why} and so writes {sized(step.table)} anew",
-        by_size(METADATA.severity, step.table),
+        revision,
+        operation,
+        f"{why} and so writes {sized(table)} anew",
+        by_size(METADATA.severity, table),
         "Nobody reads or writes the table until it and its indexes are built again, and the disk holds both.",
         "Add a column of the new kind, fill it in batches, move the application to it, then drop the old one.",
-        (step.table,),
+        (table,),
     )
 
 
@@ -131,7 +165,31 @@ def _changed(column: str, rest: str) -> tuple[str, ...]:
     return _script(f'op.alter_column("t", "{column}", {rest})')
 
 
+_FILE = proof(rewritten=(Rewritten("a1", "t", 2_400_000, "ALTER TABLE t ALTER a TYPE bigint", 0.4),))
+
 BAD = (
+    Example(
+        "one that was measured",
+        sql=TABLE,
+        given=(_FILE,),
+        scripts=_changed("a", "type_=sa.BigInteger()"),
+        says=("changes a from integer to bigint",),
+    ),
+    Example(
+        "a script that asks the database, seen in a run",
+        sql=TABLE,
+        given=(_SOME, _FILE),
+        scripts=(
+            revision(
+                "a1",
+                up='if op.get_bind().scalar(sa.text("SELECT 1")):',
+                then='    op.alter_column("t", "a", type_=sa.BigInteger())',
+            ),
+        ),
+        objects=("a1",),
+        severity="medium",
+        says=("about 5,000 rows",),
+    ),
     Example(
         "an integer becomes a bigint",
         sql=TABLE,
@@ -188,6 +246,12 @@ BAD = (
     ),
 )
 GOOD = (
+    Example(
+        "a table of another revision that was seen to be written anew",
+        sql=TABLE,
+        given=(proof("a1", "z9", rewritten=(Rewritten("z9", "t", 2_400_000, "ALTER TABLE t", 0.4),)),),
+        scripts=_added_column("sa.Integer"),
+    ),
     Example("a plain column", sql=TABLE, scripts=_added_column("sa.Integer")),
     Example("a longer text", sql="CREATE TABLE t (b varchar(10))", scripts=_changed("b", "type_=sa.String(20)")),
     Example(

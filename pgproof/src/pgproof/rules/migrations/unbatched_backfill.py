@@ -2,14 +2,16 @@
 
 What it finds:
     UPDATE and DELETE in an upgrade, on a table in use of 1 000 rows or more, without a limit and without a unique key
-    that picks the row. Statements that do not parse are left alone.
+    that picks the row. Statements that do not parse are left alone. With `--proof` also a statement that was seen to
+    change 10 000 rows, wherever it came from.
 
 Why it matters:
     Every changed row stays locked until the migration commits, the table grows by as many dead rows, replicas fall
     behind, and after an ALTER TABLE in the same transaction nobody reads the table meanwhile.
 
 Evidence:
-    The statement that Alembic sends, its constants left out, and the file and line that sends it.
+    The statement that Alembic sends, its constants left out, and the file and line that sends it. With `--proof` the
+    rows that the server counted.
 
 Remedy:
     A loop over ranges of the key outside the migration's transaction, some thousand rows and a commit at a time:
@@ -21,19 +23,25 @@ When to ignore:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from sqlglot import exp
 
 from pgproof.advise.statements import parse
 from pgproof.advise.syntax import syntax_tree
 from pgproof.advise.workload import search_path
+from pgproof.facts.amounts import amount
+from pgproof.facts.catalog import Table
+from pgproof.facts.experiments import Written
+from pgproof.facts.migrations import Revision
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
 from pgproof.rules import given
-from pgproof.rules.finding import Finding, NotChecked
-from pgproof.rules.migrations._chain import chain_of, version_questions
-from pgproof.rules.migrations._examples import AT_FIRST, TABLE, revision
+from pgproof.rules.finding import Evidence, Finding, NotChecked
+from pgproof.rules.migrations._chain import Chain, chain_of, version_questions
+from pgproof.rules.migrations._examples import AT_FIRST, TABLE, proof, revision
+from pgproof.rules.migrations._experiments import experiments_of, proven, seen, sent, table_called
 from pgproof.rules.migrations._faults import Fault, Step, report, sized, steps, unread
 from pgproof.rules.migrations._locks import locks_out
 from pgproof.rules.rule import Example, Metadata
@@ -41,6 +49,9 @@ from pgproof.rules.severity import FEW_ROWS, by_size, lowered, raised
 
 METADATA = Metadata(code="MIG11", slug="unbatched-backfill", severity="medium", needs=("migrations",))
 
+_MANY_AT_ONCE = 10_000
+_ALONE = "Its rows stay locked until the migration commits, and as many dead ones stay behind."
+_IN_BATCHES = "Change some thousand rows and commit, again and again, outside the transaction of the migration."
 _WORDS = {"update": "updates", "delete": "deletes"}
 
 
@@ -52,7 +63,10 @@ def questions(facts: Facts) -> Iterator[Question]:
 def check(facts: Facts) -> Iterator[Finding | NotChecked]:
     """Yield each revision that changes many rows at once."""
     chain = chain_of(facts)
-    faults = (_fault(step) for step in steps(facts, chain) if _is_large(step) and _is_unbatched(facts, step))
+    stated = [_fault(step) for step in steps(facts, chain) if _is_large(step) and _is_unbatched(facts, step)]
+    faults = [replace(fault, seen=tuple(_seen(facts, fault.revision, fault.tables))) for fault in stated]
+    if facts.experiments is not None:
+        faults += _measured(facts, chain, {(fault.revision.id, table) for fault in stated for table in fault.tables})
     yield from report(METADATA, chain, faults, "changed all rows of a table at once")
     yield from unread(chain)
 
@@ -70,6 +84,35 @@ def _is_unbatched(facts: Facts, step: Step) -> bool:
     return not any(use.ranges or step.table.is_unique(tuple(each.column for each in use.equalities)) for use in uses)
 
 
+def _seen(facts: Facts, revision: Revision, tables: tuple[Table, ...]) -> Iterator[Evidence]:
+    names = {str(table.qualified_name) for table in tables}
+    for each in (facts.experiments.written if facts.experiments else None) or ():
+        if revision.id in each.revisions and each.table in names:
+            sent_by = "one statement of" if each.statements == 1 else f"{each.statements} statements, the longest of"
+            what = f"changed {amount(each.rows, 'row')} of {each.table} in {sent_by} {each.seconds:.2f} s"
+            yield seen(facts, each.statement, what)
+
+
+def _measured(facts: Facts, chain: Chain, known: Collection[tuple[str, Table]]) -> Iterator[Fault]:
+    """Statements that changed many rows in a run, where the script does not show it."""
+    for proved in proven(facts, chain):
+        for each in experiments_of(facts).written or ():
+            table = table_called(facts, each.table)
+            if table is None or proved.id not in each.revisions or (proved.id, table) in known:
+                continue
+            if each.rows / each.statements >= _MANY_AT_ONCE:
+                yield Fault(
+                    proved,
+                    sent(proved, each.statement),
+                    f"changes {sized(table)} in one statement",
+                    by_size(METADATA.severity, table),
+                    _ALONE,
+                    _IN_BATCHES,
+                    (table,),
+                    tuple(_seen(facts, proved, (table,))),
+                )
+
+
 def _tree(sql: str) -> exp.Expr:
     tree = syntax_tree(sql)
     assert tree is not None, "it was parsed"
@@ -85,15 +128,14 @@ def _fault(step: Step) -> Fault:
         for each in step.before
         if locks_out(each)
     )
-    meanwhile = "Nobody reads or writes the table until it is done, since the same transaction altered it before"
-    alone = "Its rows stay locked until the migration commits, and as many dead ones stay behind"
+    meanwhile = "Nobody reads or writes the table until it is done, since the same transaction altered it before."
     return Fault(
         step.revision,
         step.operation,
         f"{_WORDS[step.operation.kind]} {sized(step.table)} in one statement",
         raised(severity) if locked else severity,
-        f"{meanwhile if locked else alone}.",
-        "Change some thousand rows and commit, again and again, outside the transaction of the migration.",
+        meanwhile if locked else _ALONE,
+        _IN_BATCHES,
         (step.table,),
     )
 
@@ -106,7 +148,22 @@ def _sent(sql: str, before: str = "pass") -> tuple[str, ...]:
 
 
 _ALTER = 'op.add_column("t", sa.Column("n", sa.Integer))'
+_ASKS = 'if op.get_bind().scalar(sa.text("SELECT 1")):'
 BAD = (
+    Example(
+        "rows that were counted",
+        sql=TABLE,
+        given=(_MANY, proof(written=(Written(("a1",), "t", 5_000, 1, "UPDATE t SET a = ?", 0.2),))),
+        scripts=_sent("UPDATE t SET a = 0"),
+    ),
+    Example(
+        "a script that asks the database, seen in a run",
+        sql=TABLE,
+        given=(_MANY, proof(written=(Written(("a1",), "t", 50_000, 2, "UPDATE t SET a = ?", 0.2),))),
+        scripts=(revision("a1", up=_ASKS, then="    pass"),),
+        objects=("a1",),
+        says=("in one statement",),
+    ),
     Example(
         "a thousand rows",
         sql=TABLE,
@@ -196,6 +253,12 @@ BAD = (
     ),
 )
 GOOD = (
+    Example(
+        "batches that were seen in a run",
+        sql=TABLE,
+        given=(_MANY, proof(written=(Written(("a1",), "t", 50_000, 50, "UPDATE t SET a = ?", 0.2),))),
+        scripts=(revision("a1", up=_ASKS, then="    pass"),),
+    ),
     Example(
         "one row by its key, compared with others",
         sql=TABLE,
