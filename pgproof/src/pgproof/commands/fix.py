@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pgproof.audit import Audit
 from pgproof.commands.output import write
+from pgproof.commands.proof_file import read_proof
 from pgproof.errors import PgproofError
 from pgproof.facts.catalog import Catalog
 from pgproof.facts.project.child import Project
@@ -18,7 +19,7 @@ from pgproof.migration.convention import named_by_models
 from pgproof.migration.model_patch import ModelPatch, model_patch
 from pgproof.migration.plain_sql import forward_sql, reverse_file, reverse_sql
 from pgproof.migration.project import parts_of, write_revisions
-from pgproof.migration.proof_verdicts import read_verdicts
+from pgproof.migration.proof_verdicts import verdicts_of
 from pgproof.migration.reasons import wanted_of
 from pgproof.remedy.decision_file import Decisions, decisions_as_text, read_decisions
 from pgproof.remedy.decisions import decided, default_decisions, refuse_unknown_verdicts
@@ -147,7 +148,7 @@ def fix_findings(audit: Audit, source: ServerSource | SnapshotSource, project: P
 
 def _proven(file: Path) -> Proven:
     try:
-        return read_verdicts(file)
+        return verdicts_of(read_proof(file))
     except PgproofError as error:
         raise ConfigurationError(f"--proof: {error}") from None
 

@@ -236,7 +236,8 @@ def report(
     from pgproof.audit import examine
     from pgproof.commands.choices import audit_options, rules_of
     from pgproof.commands.facts import gather_from, source_of
-    from pgproof.commands.report import read_proof, refuse_unusable, told_of_proof, write_report
+    from pgproof.commands.proof_file import read_proof
+    from pgproof.commands.report import refuse_unusable, told_of_proof, write_report
     from pgproof.facts.source import ServerSource
     from pgproof.report.document import document
     from pgproof.report.dossier.material import material

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from pgproof.commands.output import write
 from pgproof.errors import PgproofError
-from pgproof.proving.document import Document, from_json
 from pgproof.report.dossier.checks import headline
 from pgproof.report.dossier.files import report_files
 from pgproof.report.dossier.material import Material
@@ -26,25 +23,6 @@ def refuse_unusable(folder: Path) -> None:
         raise ConfigurationError(f"--output {folder} is a file: name a folder")
     if not folder.resolve().parent.is_dir():
         raise ConfigurationError(f"--output {folder}: there is no folder {folder.parent}: make it, or choose another")
-
-
-def read_proof(path: Path) -> Document:
-    """Return the proof that a file holds, before a server is asked for anything.
-
-    Raises:
-        ConfigurationError: it cannot be read, or is no proof.
-    """
-    try:
-        return from_json(path.read_bytes())
-    except OSError as error:
-        raise ConfigurationError(f"--proof {path} cannot be read: {error.strerror}") from None
-    except ValidationError as invalid:
-        first = invalid.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        said = f"{where}: {first['msg']}" if where else first["msg"]
-        raise ConfigurationError(
-            f"--proof {path} is no proof of this version of pgproof ({said}): write it with pgproof prove --format json"
-        ) from None
 
 
 def told_of_proof(material: Material) -> Iterator[str]:
