@@ -79,6 +79,25 @@ def test_a_proof_that_fails_says_why_and_exits_with_1(run: Run, shop: str, tmp_p
     assert not list(tmp_path.glob("**/__pycache__"))
 
 
+def test_rows_that_are_made_keep_what_those_of_the_source_keep(run: Run, shop: str, tmp_path: Path) -> None:
+    with psycopg.connect(shop, autocommit=True) as connection:
+        connection.execute(
+            "CREATE TABLE jobs (id int PRIMARY KEY, salary_min int, salary_max int);"
+            "INSERT INTO jobs SELECT n, n % 97, n % 97 + n % 11 FROM generate_series(1, 2000) n; ANALYZE jobs"
+        )
+    checked = "ALTER TABLE jobs ADD CONSTRAINT ordered CHECK (salary_min <= salary_max)"
+    project(tmp_path, f"op.execute('{checked}')", "op.execute('ALTER TABLE jobs DROP CONSTRAINT ordered')")
+    ran = run("prove", shop, "--alembic", "alembic.ini", "--scale", "1", "--format", "json")
+    document = json.loads(ran.out)
+    assert (document["verdict"], document["problems"]) == ("holds", [])
+    with psycopg.connect(shop, autocommit=True) as connection:
+        connection.execute("UPDATE jobs SET salary_max = -1 WHERE id = 7; ANALYZE jobs")
+    ran = run("prove", shop, "--alembic", "alembic.ini", "--scale", "1", "--format", "json")
+    document = json.loads(ran.out)
+    assert (ran.code, document["verdict"]) == (1, "fails")
+    assert "ordered" in document["problems"][0]["what"]
+
+
 def test_a_proof_as_json_in_a_file_of_its_owner(run: Run, shop: str, tmp_path: Path) -> None:
     project(tmp_path, "op.execute('CREATE INDEX orders_note ON orders (note)')", "op.execute('DROP INDEX orders_note')")
     ran = run("prove", shop, "--alembic", "alembic.ini", "--format", "json", "--output", "proof.json")

@@ -16,6 +16,7 @@ from pgproof.proof.scratch import Mode
 from pgproof.proving.document import Document
 from pgproof.proving.run import Progress as Told
 from pgproof.proving.run import Wanted, prove
+from pgproof.rules.discovery import all_rules
 from pgproof.settings import ConfigurationError, Options
 
 
@@ -62,7 +63,9 @@ def prove_pending(source: str, options: Options, proving: ProveOptions, director
         raise ConfigurationError("--data copy has as many rows as the source: leave out --scale")
     server = server_source(source)
     only_database = options.model_copy(update={"alembic": None, "models": (), "engine": None, "proof": None})
-    facts = gather_from(server, (), only_database, errors).facts
+    # Rows that are made anew keep, or break, what those of the source do: only questions to the data tell.
+    asking = [each for each in all_rules() if proving.rows == "synthetic" and each.metadata.family == "integrity"]
+    facts = gather_from(server, asking, only_database, errors).facts
     wanted = Wanted(
         source=server,
         facts=facts,
