@@ -80,7 +80,7 @@ def judge(change: Change, cost: Cost, shown: Shown) -> Verdict:
     if change.kind == "index":
         return _of_index(change, shown)
     if change.kind == "constraint":
-        return _of_constraint(change)
+        return _of_constraint(change, shown)
     if change.kind == "column":
         return _of_column(change, shown)
     broken = [each for each in shown.measured if each.error is not None]
@@ -108,7 +108,7 @@ def _of_index(change: Change, shown: Shown) -> Verdict:
     assert index is not None
     assert name is not None
     if change.how == "drop":
-        return _of_dropped_index(name, index, shown)
+        return _of_dropped_index(change, name, index, shown)
     using = [each for each in shown.measured if each.uses(name)]
     slower = [each for each in using if each.slower]
     if slower:
@@ -137,21 +137,24 @@ def _of_index(change: Change, shown: Shown) -> Verdict:
     return Verdict("no-effect", f"none of the {len(shown.measured)} measured statements reads it")
 
 
-def _of_dropped_index(name: str, index: Index, shown: Shown) -> Verdict:
+def _of_dropped_index(change: Change, name: str, index: Index, shown: Shown) -> Verdict:
     slower = [each for each in shown.measured if each.used(name) and (each.slower or each.error)]
     if slower:
         return Verdict("harms", f"slower without it: {_listed(slower)}")
-    if index.unique:
+    if index.unique and _still_unique(change, index, shown.after) is None:
         return Verdict("harms", "its columns are no longer unique")
     freed = f"{(index.bytes or 0) / _MEGABYTE:.1f} MB and a write of each row less"
     used = any(each.used(name) for each in shown.measured)
     return Verdict("helps", f"{freed}; " + ("what read it is no slower" if used else "no measured statement read it"))
 
 
-def _of_constraint(change: Change) -> Verdict:
+def _of_constraint(change: Change, shown: Shown) -> Verdict:
     constraint = change.constraint
     assert constraint is not None
     if change.how == "drop":
+        same = _same_rule(change, constraint, shown)
+        if same is not None:
+            return Verdict("helps", f"{same} says the same: each row is checked once less")
         return Verdict("harms", f"the {constraint.kind} {constraint.name} no longer holds")
     if not constraint.validated:
         return Verdict("integrity", "it holds for new rows; those that are there were not validated")
@@ -164,9 +167,43 @@ def _of_column(change: Change, shown: Shown) -> Verdict:
         broken = [each for each in shown.measured if each.error is not None and change.table in each.statement.tables]
         if broken:
             return Verdict("harms", f"statements of the workload no longer run: {_listed(broken)}")
-    if change.detail == "not null":
+    if "not null" in change.detail.split(", "):
         return Verdict("integrity", "the column always has a value")
     return Verdict("no-effect", "no statement of the workload is faster or slower for it")
+
+
+def _still_unique(change: Change, index: Index, after: Catalog) -> str | None:
+    """The name of an index that keeps the columns of a dropped one unique, for every row that it was unique for."""
+    table = after.named(change.table) if change.table is not None else None
+    for each in table.indexes if table is not None and None not in index.columns else ():
+        same_rows = not each.partial or each.predicate == index.predicate
+        # Of a NULL, a rule that takes them as equal says more.
+        as_strict = each.nulls_not_distinct or not index.nulls_not_distinct
+        if each.unique and each.usable and same_rows and as_strict and set(each.columns) <= set(index.columns):
+            return each.name
+    return None
+
+
+def _same_rule(change: Change, constraint: Constraint, shown: Shown) -> str | None:
+    """The name of what demands the same of every row after a constraint was dropped; None where nothing does."""
+    if change.index is not None and constraint.kind in ("unique", "primary key"):
+        # A primary key also refuses NULL, which no other rule is looked at for.
+        return _still_unique(change, change.index, shown.after) if constraint.kind == "unique" else None
+    table = shown.after.named(change.table) if change.table is not None else None
+    if table is None or constraint.kind != "foreign key":
+        return None
+    for each in table.foreign_keys:
+        if each.enforced and _reference(each, shown.after) == _reference(constraint, shown.before):
+            return each.name
+    return None
+
+
+def _reference(key: Constraint, catalog: Catalog) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+    """What a foreign key refers to, and by which columns, in whatever order they are named."""
+    table = catalog.table(key.referenced) if key.referenced is not None else None
+    if table is None:
+        return None
+    return str(table.qualified_name), tuple(sorted(zip(key.columns, key.referenced_columns, strict=True)))
 
 
 def _supported(change: Change, index: Index, after: Catalog, before: Catalog) -> Constraint | None:
