@@ -1,7 +1,12 @@
 """Every test of the repository has the servers and scratch databases of `pgproof.testing`."""
 
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from multiprocessing import forkserver, get_context
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
@@ -42,3 +47,22 @@ def pytest_sessionstart() -> None:
         ["psycopg", "sqlalchemy.dialects.postgresql.psycopg", "intowork.database.engine", "intowork.operations.migrate"]
     )
     forkserver.ensure_running()
+
+
+@pytest.fixture
+def small_disk() -> Callable[[int], AbstractContextManager[Path]]:
+    """A file system of so many megabytes, where one can be mounted."""
+
+    @contextmanager
+    def mounted(megabytes: int) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix="pgproof-disk-", dir="/tmp") as name:
+            Path(name).chmod(0o711)
+            mount = ("mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0755", "tmpfs", name)
+            if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+                pytest.skip("a small file system cannot be mounted here, so no disk can be filled")
+            try:
+                yield Path(name)
+            finally:
+                subprocess.run(("umount", name), check=True)
+
+    return mounted

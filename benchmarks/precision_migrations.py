@@ -18,9 +18,9 @@ import psycopg
 
 from pgproof.facts.migrations import Operation, Revision
 from pgproof.facts.model import Facts
+from pgproof.rules.chain import table_of_index
 from pgproof.rules.discovery import all_rules
 from pgproof.rules.finding import Evidence, Finding
-from pgproof.rules.migrations._chain import table_of_index
 
 WATCH = """
 CREATE SCHEMA watch;

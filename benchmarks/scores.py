@@ -19,9 +19,9 @@ from intowork.demo.journey import SERVER_SETTINGS, bring_to, cases_of, settle
 from intowork.demo.report import machine
 from intowork.operations.migrate import PHASE_2, alembic_config
 from intowork.seed import load, scale
-from pgproof.report.document import FindingDocument
 from pgproof.report.tty import object_label
 from pgproof.rules.finding import SEVERITIES
+from pgproof.rules.finding_document import FindingDocument
 from pgproof.score import WEIGHTS
 from pgproof.server import running_server
 

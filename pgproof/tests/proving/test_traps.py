@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,17 +22,9 @@ DISK_MEGABYTES = 8
 
 
 @pytest.fixture
-def disk() -> Iterator[Path]:
-    """A small file system, where one can be mounted."""
-    with tempfile.TemporaryDirectory(prefix="pgproof-disk-", dir="/tmp") as name:
-        Path(name).chmod(0o711)
-        mount = ("mount", "-t", "tmpfs", "-o", f"size={DISK_MEGABYTES}m,mode=0755", "tmpfs", name)
-        if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-            pytest.skip("a small file system cannot be mounted here, so no disk can be filled")
-        try:
-            yield Path(name)
-        finally:
-            subprocess.run(("umount", name), check=True)
+def disk(small_disk: Callable[[int], AbstractContextManager[Path]]) -> Iterator[Path]:
+    with small_disk(DISK_MEGABYTES) as directory:
+        yield directory
 
 
 @pytest.fixture

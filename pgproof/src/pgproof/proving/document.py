@@ -14,13 +14,12 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from pgproof.facts.experiments import Experiments
-from pgproof.facts.source_line import SourceLine
 from pgproof.proof.timing import Sample
 from pgproof.proving.changes import LockSeen
 from pgproof.proving.demonstrations import Demonstration
 from pgproof.proving.round_trip import Problem
 from pgproof.proving.verdicts import Scan, Word
-from pgproof.rules.finding import Confidence, Evidence, Finding, ObjectRef, Severity
+from pgproof.rules.finding_document import FindingDocument
 
 VERSION: Literal[1] = 1
 Outcome = Literal["holds", "fails", "incomplete"]
@@ -211,38 +210,6 @@ class TrafficDocument:
 
 
 @dataclass(frozen=True)
-class RemedyDocument:
-    """What to do; a script is mended by people, so there are no operations."""
-
-    summary: str
-    operations: tuple[()] = ()
-
-
-@dataclass(frozen=True)
-class FindingDocument:
-    """Something that is wrong with a revision, in the form of findings.json.
-
-    Attributes:
-        baseline: a proof has none, so each is new.
-    """
-
-    rule: str
-    slug: str
-    family: str
-    severity: Severity
-    confidence: Confidence
-    objects: tuple[ObjectRef, ...]
-    related: tuple[ObjectRef, ...]
-    message: str
-    consequence: str
-    evidence: tuple[Evidence, ...]
-    remedy: RemedyDocument | None
-    fingerprint: str
-    baseline: Literal["new"]
-    location: SourceLine | None
-
-
-@dataclass(frozen=True)
 class StageDocument:
     """A part of the proof and how long it took."""
 
@@ -310,26 +277,6 @@ def from_json(text: str | bytes) -> Document:
         pydantic.ValidationError: it is none, or of another version.
     """
     return adapter().validate_json(text)
-
-
-def finding_document(finding: Finding) -> FindingDocument:
-    """Return a finding as proof.json holds it."""
-    return FindingDocument(
-        rule=finding.rule,
-        slug=finding.slug,
-        family=finding.family,
-        severity=finding.severity,
-        confidence=finding.confidence,
-        objects=finding.objects,
-        related=finding.related,
-        message=finding.message,
-        consequence=finding.consequence,
-        evidence=finding.evidence,
-        remedy=RemedyDocument(finding.remedy.summary) if finding.remedy else None,
-        fingerprint=finding.fingerprint,
-        baseline="new",
-        location=finding.location,
-    )
 
 
 def json_schema() -> str:

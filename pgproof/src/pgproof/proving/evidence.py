@@ -35,6 +35,7 @@ from pgproof.proving.round_trip import Problem, RoundTrip
 from pgproof.proving.verdicts import Shown, Verdict, judge
 from pgproof.proving.workload import Undrawn
 from pgproof.proving.writes import WriteRates
+from pgproof.rules.finding_document import finding_document
 
 _LONGEST_TIMELINE = 400
 _NOT_REACHED = documents.RoundTripDocument(None, None, ())
@@ -114,7 +115,7 @@ class Evidence:
             stages=tuple(self.stages),
             verdict="fails" if problems else "incomplete" if self.stopped else "holds",
             experiments=experiments,
-            findings=tuple(map(documents.finding_document, findings)),
+            findings=tuple(map(finding_document, findings)),
         )
 
     def experiments(self) -> Experiments | None:

@@ -14,9 +14,8 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from pgproof.audit import Audit
-from pgproof.facts.source_line import SourceLine
-from pgproof.remedy.operation import Operation
-from pgproof.rules.finding import Confidence, Evidence, Finding, ObjectRef, Remedy, Severity
+from pgproof.rules.finding import ObjectRef
+from pgproof.rules.finding_document import FindingDocument, finding_document
 from pgproof.score import Score
 
 VERSION: Literal[1] = 1
@@ -48,46 +47,6 @@ class InputsDocument:
     versions: dict[str, str]
     taken_at: datetime
     statistics_since: datetime | None
-
-
-@dataclass(frozen=True)
-class OperationDocument:
-    """A change of the schema and its way back."""
-
-    kind: str
-    forward_sql: tuple[str, ...]
-    reverse_sql: tuple[str, ...]
-    lock: str
-    blocks: str
-    reversible: bool
-
-
-@dataclass(frozen=True)
-class RemedyDocument:
-    """What to do."""
-
-    summary: str
-    operations: tuple[OperationDocument, ...]
-
-
-@dataclass(frozen=True)
-class FindingDocument:
-    """Something that is wrong."""
-
-    rule: str
-    slug: str
-    family: str
-    severity: Severity
-    confidence: Confidence
-    objects: tuple[ObjectRef, ...]
-    related: tuple[ObjectRef, ...]
-    message: str
-    consequence: str
-    evidence: tuple[Evidence, ...]
-    remedy: RemedyDocument | None
-    fingerprint: str
-    baseline: Literal["new", "known"]
-    location: SourceLine | None
 
 
 @dataclass(frozen=True)
@@ -185,7 +144,7 @@ def document(audit: Audit, *, options: dict[str, str], timing: dict[str, float],
             statistics_since=facts.database.statistics_since,
         ),
         score=audit.score,
-        findings=tuple(_finding(finding, audit.known) for finding in audit.findings),
+        findings=tuple(finding_document(finding, audit.known) for finding in audit.findings),
         fixed=tuple(FixedDocument(each.rule, each.fingerprint, each.message) for each in audit.fixed),
         suppressed=tuple(
             SuppressedDocument(
@@ -203,33 +162,4 @@ def document(audit: Audit, *, options: dict[str, str], timing: dict[str, float],
         complaints=audit.complaints,
         partial=audit.partial,
         timing={**timing, "rules": audit.check_seconds},
-    )
-
-
-def _finding(finding: Finding, known: frozenset[str]) -> FindingDocument:
-    return FindingDocument(
-        rule=finding.rule,
-        slug=finding.slug,
-        family=finding.family,
-        severity=finding.severity,
-        confidence=finding.confidence,
-        objects=finding.objects,
-        related=finding.related,
-        message=finding.message,
-        consequence=finding.consequence,
-        evidence=finding.evidence,
-        remedy=_remedy(finding.remedy) if finding.remedy else None,
-        fingerprint=finding.fingerprint,
-        baseline="known" if finding.fingerprint in known else "new",
-        location=finding.location,
-    )
-
-
-def _remedy(remedy: Remedy) -> RemedyDocument:
-    return RemedyDocument(remedy.summary, tuple(_operation(each) for each in remedy.operations))
-
-
-def _operation(operation: Operation) -> OperationDocument:
-    return OperationDocument(
-        operation.kind, operation.forward(), operation.reverse(), operation.lock, operation.blocks, operation.reversible
     )

@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable
 
 from pgproof.facts.amounts import amount
-from pgproof.report.document import Document, FindingDocument
+from pgproof.report.document import Document
 from pgproof.report.text import printable, printable_lines
 from pgproof.report.tty import object_label
+from pgproof.rules.finding_document import FindingDocument
 from pgproof.score import CRITICAL_FLOOR, LEAST_COVERAGE, POINTS, RULE_CAP
 
 

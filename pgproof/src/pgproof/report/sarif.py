@@ -8,10 +8,11 @@ from typing import Any
 from urllib.parse import quote
 
 from pgproof.facts.source_line import SourceLine
-from pgproof.report.document import Document, FindingDocument, FixedDocument, SuppressedDocument
+from pgproof.report.document import Document, FixedDocument, SuppressedDocument
 from pgproof.report.text import printable
 from pgproof.report.tty import object_label
 from pgproof.rules.finding import ObjectRef
+from pgproof.rules.finding_document import FindingDocument
 from pgproof.rules.rule import Rule
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"

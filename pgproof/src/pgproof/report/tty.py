@@ -10,9 +10,10 @@ from rich.padding import Padding
 from rich.text import Text
 
 from pgproof.facts.amounts import amount
-from pgproof.report.document import Document, FindingDocument, NotCheckedDocument
+from pgproof.report.document import Document, NotCheckedDocument
 from pgproof.report.text import printable, printable_lines
 from pgproof.rules.finding import SEVERITIES, ObjectRef
+from pgproof.rules.finding_document import FindingDocument
 
 WIDTH = 100
 """Columns at most, and where the output is not a terminal: a line that people still read at a glance."""

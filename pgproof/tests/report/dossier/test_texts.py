@@ -10,7 +10,6 @@ import pytest
 
 from pgproof.audit import AuditOptions, Suppression, examine
 from pgproof.facts.model import Facts
-from pgproof.report.document import FindingDocument
 from pgproof.report.dossier.files import report_files
 from pgproof.report.dossier.material import Growth
 from pgproof.report.dossier.plan import phases
@@ -19,6 +18,7 @@ from pgproof.report.dossier.steps import procedures, validation
 from pgproof.report.markdown import escaped
 from pgproof.rules.discovery import all_rules
 from pgproof.rules.finding import SEVERITIES
+from pgproof.rules.finding_document import FindingDocument
 
 from .conftest import TODAY, Case, reported
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pgproof.audit import Audit
 from pgproof.proving.document import Document as ProofDocument
-from pgproof.rules.migrations._chain import Chain, chain_of
+from pgproof.rules.chain import Chain, chain_of
 
 Status = Literal["open", "in migration", "proven"]
 """Of a finding: how far its mending has come, as far as is known."""

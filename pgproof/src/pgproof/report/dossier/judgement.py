@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from pgproof.facts.amounts import amount
 from pgproof.proving.document import Document as ProofDocument
-from pgproof.report.document import Document, OperationDocument
+from pgproof.report.document import Document
 from pgproof.report.dossier.material import Material
 from pgproof.report.dossier.measured import bytes_text, duration, held, longest_lock
 from pgproof.rules.finding import SEVERITIES, Severity
+from pgproof.rules.finding_document import RemedyOperationDocument
 from pgproof.score import LEAST_COVERAGE
 
 _QUARANTINE = "create table quarantine."
@@ -167,7 +168,7 @@ def _foreseen(material: Material) -> Iterator[tuple[str, str]]:
         )
 
 
-def _operations(material: Material) -> Iterator[OperationDocument]:
+def _operations(material: Material) -> Iterator[RemedyOperationDocument]:
     for finding in material.document.findings:
         if finding.remedy:
             yield from finding.remedy.operations

@@ -13,10 +13,11 @@ from pgproof.facts.model import Facts
 from pgproof.facts.server_state import Setting, Statement
 from pgproof.proving.document import Document as ProofDocument
 from pgproof.remedy.names import quoted
-from pgproof.report.document import Document, FindingDocument
+from pgproof.report.document import Document
 from pgproof.report.dossier.doubts import at_most, doubts
 from pgproof.report.dossier.mended import OPEN, Mending, mendings
 from pgproof.rules.finding import SEVERITIES, Severity
+from pgproof.rules.finding_document import FindingDocument
 from pgproof.rules.rule import Rule
 
 _DAY = 86_400.0

@@ -29,8 +29,8 @@ from pgproof.remedy.maintenance import Analyze, Vacuum
 from pgproof.remedy.operation import Operation
 from pgproof.remedy.quarantine import Aside
 from pgproof.report.dossier.doubts import Status, chain_of_audit
+from pgproof.rules.chain import table_named, table_of_index
 from pgproof.rules.finding import Finding
-from pgproof.rules.migrations._chain import table_named, table_of_index
 
 _PLAIN_KEY = re.compile(r'"(?P<name>(?:[^"]|"")+)"')
 _PLAIN_INDEX = re.compile(r"\((?P<keys>[^()]*)\)(?:\s+INCLUDE\s*\([^()]*\))?[\s;]*\Z", re.IGNORECASE)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pgproof.report.document import Document, FindingDocument
+from pgproof.report.document import Document
 from pgproof.report.dossier.checks import rows
 from pgproof.report.dossier.material import Material
 from pgproof.report.dossier.measured import taken
+from pgproof.rules.finding_document import FindingDocument
 
 PHASES = (
     ("Critical", "week 1", "what corrupts rows, stops the application or opens it to others"),

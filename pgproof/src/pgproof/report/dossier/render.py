@@ -14,7 +14,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pgproof.facts.server_state import Setting
-from pgproof.report.document import FindingDocument
 from pgproof.report.dossier.material import Material, TableBrief
 from pgproof.report.dossier.measured import bytes_text, duration, held, lock_mode
 from pgproof.report.dossier.plan import effort, effort_note, phases, status_note
@@ -23,6 +22,7 @@ from pgproof.report.markdown import escaped
 from pgproof.report.text import printable, printable_lines
 from pgproof.report.tty import object_label
 from pgproof.rules.finding import Confidence, ObjectRef
+from pgproof.rules.finding_document import FindingDocument
 
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
 WIDTH = 80

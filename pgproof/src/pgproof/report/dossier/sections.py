@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pgproof.report.document import Document, FindingDocument
+from pgproof.report.document import Document
+from pgproof.rules.finding_document import FindingDocument
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from pgproof.facts.catalog import Table
 from pgproof.facts.experiments import Experiments
 from pgproof.facts.migrations import Operation, Revision
 from pgproof.facts.model import Facts
+from pgproof.rules.chain import Chain
 from pgproof.rules.finding import Evidence, NotChecked
-from pgproof.rules.migrations._chain import Chain
 from pgproof.rules.migrations._faults import Fault
 
 _MOST = 3

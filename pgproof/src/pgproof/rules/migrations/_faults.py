@@ -10,8 +10,8 @@ from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Table
 from pgproof.facts.migrations import Operation, Revision
 from pgproof.facts.model import Facts
+from pgproof.rules.chain import Chain, chain_ref, revision_ref, table_named, table_of_index
 from pgproof.rules.finding import SEVERITIES, Evidence, Finding, NotChecked, Remedy, Severity, table_ref
-from pgproof.rules.migrations._chain import Chain, chain_ref, revision_ref, table_named, table_of_index
 from pgproof.rules.rule import Metadata
 
 _SHOWN = 5

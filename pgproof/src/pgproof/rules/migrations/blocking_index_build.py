@@ -30,8 +30,8 @@ from pgproof.facts.experiments import Held
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
 from pgproof.rules import given
+from pgproof.rules.chain import chain_of, version_questions
 from pgproof.rules.finding import Finding, NotChecked
-from pgproof.rules.migrations._chain import chain_of, version_questions
 from pgproof.rules.migrations._examples import AT_FIRST, TABLE, proof, revision
 from pgproof.rules.migrations._experiments import locks_seen
 from pgproof.rules.migrations._faults import Fault, Step, index_name, report, sized, steps, unread

@@ -25,8 +25,8 @@ from collections.abc import Iterator
 
 from pgproof.facts.experiments import FromEmpty
 from pgproof.facts.model import Facts
+from pgproof.rules.chain import chain_ref, revision_ref
 from pgproof.rules.finding import Finding, NotChecked, Remedy
-from pgproof.rules.migrations._chain import chain_ref, revision_ref
 from pgproof.rules.migrations._examples import TABLE, proof, revision
 from pgproof.rules.migrations._experiments import experiments_of, seen, unfinished
 from pgproof.rules.rule import Example, Metadata

@@ -29,8 +29,8 @@ from pgproof.facts.experiments import Failed
 from pgproof.facts.migrations import Direction, Operation, Revision
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
+from pgproof.rules.chain import Chain, chain_of, version_questions
 from pgproof.rules.finding import Evidence, Finding, NotChecked
-from pgproof.rules.migrations._chain import Chain, chain_of, version_questions
 from pgproof.rules.migrations._examples import AT_FIRST, TABLE, proof, revision
 from pgproof.rules.migrations._experiments import proven, seen, sent
 from pgproof.rules.migrations._faults import Fault, report, unread

@@ -27,8 +27,8 @@ from pgproof.facts.experiments import TakenBack
 from pgproof.facts.migrations import Operation, Revision
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
+from pgproof.rules.chain import chain_of, version_questions
 from pgproof.rules.finding import Finding, NotChecked
-from pgproof.rules.migrations._chain import chain_of, version_questions
 from pgproof.rules.migrations._examples import AT_FIRST, TABLE, proof, revision
 from pgproof.rules.migrations._experiments import experiments_of, listed, proven, seen, unfinished
 from pgproof.rules.migrations._faults import Fault, report

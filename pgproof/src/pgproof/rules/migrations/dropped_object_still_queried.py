@@ -32,8 +32,8 @@ from pgproof.facts.model import Facts
 from pgproof.facts.once import once
 from pgproof.facts.questions import Question
 from pgproof.rules import given
+from pgproof.rules.chain import Chain, chain_of, revision_ref, table_named, version_questions
 from pgproof.rules.finding import Evidence, Finding, NotChecked
-from pgproof.rules.migrations._chain import Chain, chain_of, revision_ref, table_named, version_questions
 from pgproof.rules.migrations._examples import AT_FIRST, TABLE, revision
 from pgproof.rules.migrations._faults import Fault, Step, report, steps, unread
 from pgproof.rules.modelled import modelled_tables, written

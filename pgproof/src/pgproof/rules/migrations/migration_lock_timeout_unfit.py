@@ -32,9 +32,9 @@ from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
 from pgproof.facts.source_line import SourceLine
 from pgproof.rules import given
+from pgproof.rules.chain import Chain, chain_of, chain_ref, revision_ref, version_questions
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy
 from pgproof.rules.given_access import hidden, role_setting
-from pgproof.rules.migrations._chain import Chain, chain_of, chain_ref, revision_ref, version_questions
 from pgproof.rules.migrations._examples import AT_FIRST, TABLE, proof, revision
 from pgproof.rules.migrations._experiments import seen
 from pgproof.rules.migrations._faults import Fault, Step, index_name, report, sized, steps, unread

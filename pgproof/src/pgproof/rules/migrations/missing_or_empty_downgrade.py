@@ -26,8 +26,8 @@ from collections.abc import Iterator
 from pgproof.facts.migrations import Revision
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
+from pgproof.rules.chain import chain_of, version_questions
 from pgproof.rules.finding import Finding, NotChecked
-from pgproof.rules.migrations._chain import chain_of, version_questions
 from pgproof.rules.migrations._downgrades import not_taken_back
 from pgproof.rules.migrations._examples import AT_FIRST, TABLE, revision
 from pgproof.rules.migrations._faults import Fault, report

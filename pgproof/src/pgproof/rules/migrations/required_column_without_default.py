@@ -25,8 +25,8 @@ from collections.abc import Iterator
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
 from pgproof.rules import given
+from pgproof.rules.chain import chain_of, version_questions
 from pgproof.rules.finding import Finding, NotChecked
-from pgproof.rules.migrations._chain import chain_of, version_questions
 from pgproof.rules.migrations._examples import AT_FIRST, TABLE, revision
 from pgproof.rules.migrations._faults import Fault, Step, report, sized, steps, unread
 from pgproof.rules.rule import Example, Metadata

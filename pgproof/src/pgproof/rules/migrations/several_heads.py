@@ -26,8 +26,8 @@ from collections.abc import Iterator
 from pgproof.facts.migrations import Migrations, Revision
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Question
+from pgproof.rules.chain import Chain, chain_of, chain_ref, revision_ref, version_questions
 from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, table_ref
-from pgproof.rules.migrations._chain import Chain, chain_of, chain_ref, revision_ref, version_questions
 from pgproof.rules.migrations._examples import AT_FIRST, revision
 from pgproof.rules.rule import Example, Metadata
 
