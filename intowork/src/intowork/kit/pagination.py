@@ -9,10 +9,11 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVarTuple
 
-from sqlalchemy import ColumnElement, DateTime, Integer, Select, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, DateTime, Integer, Row, Select, func, literal, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from intowork.kit.sql import Rows, row_limit
@@ -106,3 +107,17 @@ def capped_count(rows: Rows) -> Select[int]:
         rows: the rows to count, unordered.
     """
     return select(func.count()).select_from(rows.limit(row_limit(COUNT_LIMIT + 1)).subquery())
+
+
+def cut(rows: Sequence[Row[*Ts]], size: int, at: str) -> tuple[Sequence[Row[*Ts]], str | None]:
+    """Return the rows of a page, and the cursor of the page after it, if there is one.
+
+    Args:
+        rows: of the page and the first of the next one: `size + 1` were asked for.
+        size: of the page.
+        at: the column that orders the rows, beside `id`.
+    """
+    if len(rows) <= size:
+        return rows, None
+    last = rows[size - 1]
+    return rows[:size], Position(getattr(last, at), last.id).cursor()
