@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true
@@ -113,3 +114,33 @@ def employer_jobs(
         .join(applications, true())
         .order_by(*NewestFirst(page.c.created_at, page.c.id).order())
     )
+
+
+def job_detail(job_id: int) -> Rows:
+    """Return a job with its company, whatever its status, and whether it is open."""
+    return (
+        select(
+            Job.id, Job.title, Job.employer_id, Job.company_id, Job.job_type, Job.location_type, Job.location,
+            Job.salary_min, Job.salary_max, Job.currency, Job.is_featured, Job.posted_at, Job.expires_at,
+            Job.description, Job.requirements, Job.responsibilities, Job.benefits, Job.status,
+            Company.name.label("company_name"), Company.logo_url.label("company_logo_url"),
+            is_open().label("is_open"),
+        )
+        .join(Company, Company.id == Job.company_id)
+        .where(Job.id == job_id)
+    )  # fmt: skip
+
+
+def job_to_change(job_id: int, employer_id: int) -> Select[Job]:
+    """Return an employer's own job, locked until the transaction ends: two changes at once happen one by one."""
+    return select(Job).where(Job.id == job_id, Job.employer_id == employer_id).with_for_update()
+
+
+def count_jobs_since(moment: dt.datetime) -> Select[int]:
+    """Return the number of open jobs posted since a moment, at most one more than `COUNT_LIMIT`."""
+    return capped_count(select(Job.id).where(is_open(), Job.posted_at >= moment))
+
+
+def count_applications(job_id: int) -> Select[int]:
+    """Return the number of applications to a job."""
+    return select(func.count()).where(JobApplication.job_id == job_id)
