@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, Update, delete, func, select, update
+from sqlalchemy.sql.dml import ReturningDelete, ReturningUpdate
 
 from intowork.kit.pagination import PAGE_SIZE, NewestFirst, Position, capped_count
 from intowork.kit.sql import Rows
@@ -33,3 +34,24 @@ def notifications(
 def count_unread(user_id: int) -> Select[int]:
     """Return the number of a user's unread notifications, at most one more than `COUNT_LIMIT`."""
     return capped_count(select(Notification.id).where(Notification.user_id == user_id, is_unread()))
+
+
+def mark_read(user_id: int, notification_id: int) -> ReturningUpdate[int]:
+    """Mark a user's notification read, once: the first moment stays. It returns its key if there is one."""
+    return _read(Notification.id == notification_id, Notification.user_id == user_id).returning(Notification.id)
+
+
+def mark_all_read(user_id: int) -> Update:
+    """Mark all unread notifications of a user read."""
+    return _read(Notification.user_id == user_id, is_unread())
+
+
+def _read(*conditions: ColumnElement[bool]) -> Update:
+    read_at = func.coalesce(Notification.read_at, func.now())
+    return update(Notification).where(*conditions).values(is_read=True, read_at=read_at)
+
+
+def remove(user_id: int, notification_id: int) -> ReturningDelete[int]:
+    """Delete a user's notification, and return its key if there was one."""
+    conditions = (Notification.id == notification_id, Notification.user_id == user_id)
+    return delete(Notification).where(*conditions).returning(Notification.id)
