@@ -7,7 +7,7 @@ SCALE ?= small
 BENCH ?= 100k
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-lowest lint bench projects docs kills mutation system-packages wheels clean
+.PHONY: help setup demo serve test test-lowest lint bench projects docs kills mutation system-packages wheels clean
 
 define checked-python
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -23,6 +23,9 @@ setup: $(VENV)/.installed ## make .venv with both packages and the tools, from c
 
 demo: $(VENV)/.installed ## replay the journey from phase 2 to head and print the measured table (SCALE=small|100k|full)
 	@$(BIN)/intowork demo --scale $(SCALE)
+
+serve: $(VENV)/.installed ## answer requests at port 8000, on DATABASE_URL or on made-up data of its own
+	@$(BIN)/intowork serve $(if $(DATABASE_URL),,--demo)
 
 test: lint ## lint, then run all tests on every PostgreSQL there is
 	@$(BIN)/python -m pytest -n 2
@@ -59,8 +62,8 @@ kills: $(VENV)/.installed ## kill every migration at every statement in both way
 mutation: $(VENV)/.installed ## judge every rule that changed by its mutants, into benchmarks/results/mutation.md
 	@$(BIN)/python -m benchmarks.mutation
 
-system-packages: ## install the Debian packages of the optional tests (pgbouncer, openssl, chromium, jq); asks for root
-	@$(if $(filter 0,$(shell id -u)),,sudo) sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends pgbouncer openssl chromium jq'
+system-packages: ## install the Debian packages of the optional tests (pgbouncer, openssl, chromium, curl, jq); asks for root
+	@$(if $(filter 0,$(shell id -u)),,sudo) sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends pgbouncer openssl chromium curl jq'
 
 clean: ## remove .venv, the built documentation and what the demo wrote
 	rm -rf $(VENV) $(LOWEST) docs/_build docs/_generated demo-report performance-report

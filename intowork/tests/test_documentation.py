@@ -19,7 +19,9 @@ def test_every_setting_is_documented(name: str) -> None:
     assert f"`{name.upper()}`" in (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("command", ["migrate", "seed", "cleanup", "performance-test", "check", "demo"])
+@pytest.mark.parametrize(
+    "command", ["migrate", "seed", "cleanup", "performance-test", "check", "demo", "serve", "init"]
+)
 def test_every_command_is_in_the_readme(command: str) -> None:
     assert f"intowork {command}" in README
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -85,6 +88,62 @@ def migrate(
 
 
 @app.command()
+def init(
+    email: Annotated[str, typer.Option(prompt="E-mail", help="Whose account it is.")],
+    password: Annotated[
+        str,
+        typer.Option(
+            prompt="Password", hide_input=True, confirmation_prompt=True, envvar="INTOWORK_INIT_PASSWORD",
+            help="Asked for, or in the environment; not as an option, which others see.",
+        ),
+    ],
+    first_name: Annotated[str, typer.Option(help="The person's first name.")] = "First",
+    last_name: Annotated[str, typer.Option(help="The person's last name.")] = "Administrator",
+) -> None:  # fmt: skip
+    """Make the first administrator of a platform that has none."""
+    from intowork.database.engine import direct_engine
+    from intowork.database.failures import connect_or_explain
+    from intowork.operations.first_administrator import make_first_administrator
+
+    engine = direct_engine(Settings())
+    with connect_or_explain(engine):
+        pass
+    address = make_first_administrator(engine, email, password, first_name, last_name)
+    output.print(f"{address} can sign in as administrator", soft_wrap=True)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8000,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="On a PostgreSQL of its own with made-up data, all gone afterwards.")
+    ] = False,
+) -> None:
+    """Answer requests with WEB_PROCESSES processes until SIGINT or SIGTERM; what is being answered is finished."""
+    from intowork import serving
+
+    with _made_up_platform() if demo else nullcontext():
+        settings = Settings()
+        errors.print(f"http://{host}:{port}/api/docs describes the API; Ctrl-C stops", soft_wrap=True)
+        serving.serve(settings, host, port, said=lambda line: errors.print(f"note: {line}", soft_wrap=True))
+
+
+@contextmanager
+def _made_up_platform() -> Iterator[None]:
+    """Point the environment, which the processes that serve read, to a platform of our own."""
+    from intowork.demo.served import made_up_platform
+
+    Settings().refuse_production("serve --demo")
+    for elsewhere in ("DIRECT_DATABASE_URL", "REPLICA_URLS", "PGBOUNCER"):
+        os.environ.pop(elsewhere, None)
+    with loading_progress() as progress, made_up_platform(progress) as url:
+        os.environ["DATABASE_URL"] = url
+        errors.print(_accounts(), soft_wrap=True)
+        yield
+
+
+@app.command()
 def seed(
     scale: Annotated[SeedScale, typer.Option(help="How much to load, by the number of jobs.")] = SeedScale.SMALL,
     seed: Annotated[int, typer.Option(help="The same seed loads the same rows.")] = 42,
@@ -105,10 +164,16 @@ def seed(
         )
     rows = sum(table.rows for table in report.tables)
     output.print(f"{rows:,} rows in {report.seconds:.1f} s, with {report.peak_memory_bytes / 2**20:,.0f} MiB of memory")
-    accounts = (seeding.ADMINISTRATOR_EMAIL, seeding.EMPLOYER_EMAIL, seeding.CANDIDATE_EMAIL)
-    output.print(f"accounts that can sign in, with {seeding.DEMO_PASSWORD}: {', '.join(accounts)}", soft_wrap=True)
+    output.print(_accounts(), soft_wrap=True)
     if report.faults != seeding.NO_FAULTS:
         output.print("this database has no unique rules yet, so duplicates and contradictions were planted as well")
+
+
+def _accounts() -> str:
+    from intowork.seed import ADMINISTRATOR_EMAIL, CANDIDATE_EMAIL, DEMO_PASSWORD, EMPLOYER_EMAIL
+
+    emails = ", ".join((ADMINISTRATOR_EMAIL, EMPLOYER_EMAIL, CANDIDATE_EMAIL))
+    return f"accounts that can sign in, with {DEMO_PASSWORD}: {emails}"
 
 
 @app.command()

@@ -84,6 +84,7 @@ class Settings(BaseSettings):
     idle_in_transaction_timeout: int = Field(
         60_000, gt=0, description="milliseconds a transaction may idle before the server ends its connection"
     )
+    session_days: int = Field(30, gt=0, description="days a sign-in lasts")
     backup_directory: Path | None = Field(None, description="where pg_dump archives are written, as <name>.dump")
     cleanup_session_days: int = Field(30, ge=0, description="days an expired session is kept")
     cleanup_used_token_days: int = Field(7, ge=0, description="days a used password reset token is kept")
