@@ -15,7 +15,7 @@ from intowork.applications import routes as applications
 from intowork.dashboard import routes as dashboard
 from intowork.database.sessions import Database
 from intowork.jobs import routes as jobs
-from intowork.kit import problems
+from intowork.kit import metrics, problems
 from intowork.kit.problems import KINDS, NOT_FOUND, Problem, ProblemDocument
 from intowork.kit.requests import Conditional, Requests
 from intowork.notifications import routes as notifications
@@ -60,11 +60,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = known
     problems.install(app)
-    api = APIRouter(prefix="/api")
     for feature in (accounts, jobs, applications, dashboard, notifications, admin):
-        api.include_router(feature.router)
-    app.include_router(api)
+        app.include_router(feature.router)
     app.include_router(_about)
+    app.include_router(metrics.router)
     # The last added is the first to see a request.
     app.add_middleware(Conditional)
     app.add_middleware(Requests)

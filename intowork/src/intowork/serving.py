@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
 import uvicorn
@@ -41,18 +44,34 @@ def serve(settings: Settings, host: str, port: int, *, said: Callable[[str], Non
     for check in wrong:
         said(f"{check.subject}: {check.finding}")
     _require_free(host, port)
-    uvicorn.run(
-        "intowork.serving:application",
-        factory=True,
-        workers=settings.web_processes,
-        host=host,
-        port=port,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-        # One line for each request comes from us, with its id.
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-    )
+    with _shared_metrics(settings.web_processes):
+        uvicorn.run(
+            "intowork.serving:application",
+            factory=True,
+            workers=settings.web_processes,
+            host=host,
+            port=port,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            # One line for each request comes from us, with its id.
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+        )
+
+
+@contextmanager
+def _shared_metrics(processes: int) -> Iterator[None]:
+    """Let processes count in files that each of them can add up; one process counts in its memory."""
+    if processes == 1:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="intowork-metrics-") as folder:
+        # Read by prometheus_client when a process imports it.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["PROMETHEUS_MULTIPROC_DIR"]
 
 
 def _require_free(host: str, port: int) -> None:

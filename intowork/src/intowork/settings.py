@@ -84,6 +84,8 @@ class Settings(BaseSettings):
     idle_in_transaction_timeout: int = Field(
         60_000, gt=0, description="milliseconds a transaction may idle before the server ends its connection"
     )
+    slow_statement_ms: int = Field(500, gt=0, description="milliseconds from which on a statement is logged")
+    metrics_token: SecretStr | None = Field(None, description="who reads /metrics sends it; needed in production")
     session_days: int = Field(30, gt=0, description="days a sign-in lasts")
     backup_directory: Path | None = Field(None, description="where pg_dump archives are written, as <name>.dump")
     cleanup_session_days: int = Field(30, ge=0, description="days an expired session is kept")

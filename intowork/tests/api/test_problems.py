@@ -5,6 +5,7 @@ import asyncio
 import httpx
 import pytest
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from intowork.app import create_app
 from intowork.settings import Settings
@@ -109,3 +110,42 @@ async def test_openapi_says_how_each_endpoint_fails(quick: Api) -> None:
     assert {"201", "401", "403", "404", "409", "422"} <= apply.keys()
     assert "application/problem+json" in apply["409"]["content"]
     assert "ProblemDocument" in schema["components"]["schemas"]
+
+
+async def test_metrics_tell_of_requests_statements_and_the_pool_to_who_may_read_them(embedded_head: str) -> None:
+    async with running(embedded_head, metrics_token="of the monitoring") as api:
+        await api.http.get("/api/jobs")
+        await api.http.get("/api/jobs/7")
+        await api.http.get("/api/anything")
+        assert (await api.http.get("/metrics")).status_code == 404
+        told = (await api.http.get("/metrics", headers={"Authorization": "Bearer of the monitoring"})).text
+    for line in (
+        'http_request_duration_seconds_count{endpoint="/api/jobs/{job_id}",method="GET",status="404"}',
+        'http_request_duration_seconds_count{endpoint="none",method="any",status="404"}',
+        'db_query_duration_seconds_count{statement="select"}',
+        'db_pool_connections{state="checked_out"} 0.0',
+        'db_pool_connections{state="size"} 5.0',
+    ):
+        assert line in told
+    assert "/api/anything" not in told
+
+
+async def test_a_slow_statement_is_logged_with_the_line_that_sent_it(
+    embedded_head: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with running(embedded_head, slow_statement_ms=1, lock_timeout=60_000) as api:
+        with api.rows() as session:
+            session.execute(text("LOCK TABLE companies IN ACCESS EXCLUSIVE MODE"))
+            asking = asyncio.ensure_future(api.http.get("/api/jobs/1"))
+            while not asking.done() and not _waits(session):
+                await asyncio.wait((asking,), timeout=0.01)
+        await asking
+    [logged] = [line for line in capsys.readouterr().out.splitlines() if "slow statement" in line]
+    assert "intowork/jobs/routes.py" in logged
+    assert "get_job" in logged
+    assert "FROM jobs" in logged
+
+
+def _waits(session: Session) -> bool:
+    session.execute(text("SELECT pg_stat_clear_snapshot()"))
+    return bool(session.scalar(text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")))

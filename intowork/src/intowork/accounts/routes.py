@@ -28,7 +28,7 @@ from intowork.kit.sessions import Session as DatabaseSession
 from intowork.models import Candidate, Employer, Session, User, UserRole
 from intowork.settings import Settings
 
-router = APIRouter(prefix="/auth", tags=["accounts"])
+router = APIRouter(prefix="/api/auth", tags=["accounts"])
 
 
 @router.post("/sign-up", status_code=201, responses=documented(EMAIL_TAKEN, INVALID))

@@ -16,7 +16,7 @@ from intowork.kit.schemas import DEFAULT_PAGE_SIZE, Cursor, Key, Line, Page, Pag
 from intowork.kit.sessions import Session
 from intowork.models import UserRole
 
-router = APIRouter(prefix="/admin", tags=["administration"])
+router = APIRouter(prefix="/api/admin", tags=["administration"])
 
 _ANY = documented(NOT_SIGNED_IN, FORBIDDEN)
 _LIST = _ANY | documented(BAD_CURSOR)

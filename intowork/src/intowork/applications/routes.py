@@ -37,7 +37,7 @@ from intowork.kit.schemas import DEFAULT_PAGE_SIZE, LARGEST_INTEGER, Cursor, Key
 from intowork.kit.sessions import Session
 from intowork.models import ApplicationStatus, JobApplication
 
-router = APIRouter(tags=["applications"])
+router = APIRouter(prefix="/api", tags=["applications"])
 
 _LIST = documented(NOT_SIGNED_IN, FORBIDDEN, BAD_CURSOR, INVALID)
 _ONE = documented(NOT_SIGNED_IN, FORBIDDEN, NOT_FOUND)

@@ -11,7 +11,7 @@ from intowork.kit.problems import FORBIDDEN, NOT_SIGNED_IN, documented
 from intowork.kit.schemas import Count
 from intowork.kit.sessions import Session
 
-router = APIRouter(prefix="/dashboard", tags=["dashboard"])
+router = APIRouter(prefix="/api/dashboard", tags=["dashboard"])
 
 _OWN = documented(NOT_SIGNED_IN, FORBIDDEN)
 

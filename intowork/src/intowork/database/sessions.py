@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from intowork.database.engine import probe_engine, web_engine
 from intowork.database.health import Health, readiness
+from intowork.database.instruments import listen
 from intowork.database.pool import PoolStatistics
 from intowork.database.replicas import Replicas
 from intowork.database.session_pool import SessionPool
@@ -28,6 +29,7 @@ class Database:
             IntoWorkError: a URL is missing or cannot be used.
         """
         self.engine = web_engine(settings)
+        listen(self.engine.sync_engine, slow_ms=settings.slow_statement_ms)
         self._probe = probe_engine(settings)
         self._primary = SessionPool(self.engine, settings)
         self._replicas = Replicas(settings)

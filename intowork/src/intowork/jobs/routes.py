@@ -30,7 +30,7 @@ from intowork.kit.schemas import DEFAULT_PAGE_SIZE, Amount, Count, Cursor, Key, 
 from intowork.kit.sessions import Reading, Session
 from intowork.models import Job, JobLocation, JobStatus, JobType
 
-router = APIRouter(prefix="/jobs", tags=["jobs"])
+router = APIRouter(prefix="/api/jobs", tags=["jobs"])
 
 _RECENT = dt.timedelta(days=7)
 _OWN = documented(NOT_SIGNED_IN, FORBIDDEN, NOT_FOUND, INVALID)

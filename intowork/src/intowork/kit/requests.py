@@ -13,6 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from intowork.kit.metrics import count
 from intowork.kit.problems import TOO_LARGE, Problem, answer
 
 REQUEST_ID = "X-Request-ID"
@@ -69,12 +70,14 @@ class Requests:
                 else:
                     await self._app(scope, receive_bounded, send_with_id)
             finally:
+                seconds = time.perf_counter() - started
+                count(scope, status, seconds)
                 log.info(
                     "request",
                     method=scope["method"],
                     path=scope["path"],
-                    status=status,
-                    ms=round(1000 * (time.perf_counter() - started), 1),
+                    status=int(status),
+                    ms=round(1000 * seconds, 1),
                 )
 
 

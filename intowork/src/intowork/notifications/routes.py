@@ -12,7 +12,7 @@ from intowork.kit.sessions import Session
 from intowork.notifications import queries
 from intowork.notifications.schemas import MyNotification
 
-router = APIRouter(prefix="/notifications", tags=["notifications"])
+router = APIRouter(prefix="/api/notifications", tags=["notifications"])
 
 _OWN = documented(NOT_SIGNED_IN, NOT_FOUND)
 
