@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from pgproof.examples_project import with_example_project
+from pgproof.facts.amounts import amount
 from pgproof.facts.collect import collect_answers
 from pgproof.facts.model import Facts
 from pgproof.facts.read import ReadOptions, read_facts
@@ -167,7 +168,23 @@ def check_findings(placed: Placed, bad: bool, found: tuple[Finding, ...]) -> Non
     for finding in found:
         assert all((finding.message, finding.consequence, finding.evidence, finding.objects)), example.name
         assert finding.remedy is None or finding.remedy.summary, example.name
+        shown = _shown(finding)
+        for words in example.shows:
+            assert words in shown, (example.name, words, shown)
     assert len({finding.fingerprint for finding in found}) == len(found), example.name
+
+
+def _shown(finding: Finding) -> str:
+    """What a finding holds beside its words: results of its evidence, operations and counter-example, as text."""
+    operations = finding.remedy.operations if finding.remedy is not None else ()
+    return "\n".join(
+        (
+            *(each.result for each in finding.evidence),
+            amount(len(operations), "operation"),
+            *(statement for operation in operations for statement in operation.forward()),
+            str(finding.counter_example or "no counter-example"),
+        )
+    )
 
 
 def _operations(found: tuple[Finding, ...]) -> tuple[Operation, ...]:

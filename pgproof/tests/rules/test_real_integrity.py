@@ -9,13 +9,11 @@ import psycopg
 import pytest
 
 from pgproof.examples import examined, facts_of, placed_examples
-from pgproof.facts.catalog import QualifiedName
 from pgproof.facts.collect import CollectOptions, collect_answers
 from pgproof.facts.questions import Orphans
 from pgproof.proof.rows import hash_rows
 from pgproof.remedy.quarantine import QuarantineAndValidate, QuarantineCopies, QuarantineDuplicates
 from pgproof.rules.checking import Checked, check, questions_of
-from pgproof.rules.counter_examples import AcceptedRow
 from pgproof.rules.discovery import all_rules
 from pgproof.rules.rule import Rule
 from pgproof.server import Server
@@ -257,20 +255,3 @@ def shown(rule: Rule, server: Server) -> dict[str, object]:
 def test_a_race_is_shown_unless_foreign_keys_share_a_column(embedded_server: Server) -> None:
     without = [name for name, example in shown(RULES["INT01"], embedded_server).items() if example is None]
     assert without == ["a tenant's members, by composite references"]
-
-
-def test_a_reference_given_in_part_is_shown_with_a_parent_that_is_not_there(embedded_server: Server) -> None:
-    examples = shown(RULES["INT11"], embedded_server)
-    values = {name: dict(each.values) if isinstance(each, AcceptedRow) else None for name, each in examples.items()}
-    absent = AcceptedRow(QualifiedName("example_0", "places"), (("country", "NULL"), ("region", "-2147483648")))
-    assert examples["a reference of two optional columns"] == absent
-    assert values["a required column that nothing else checks"] == {"region": "NULL", "country": "'nowhere'"}
-    assert values["two optional columns, of which one refers by itself"] == {"country": "NULL", "region": "-2147483648"}
-    assert values["a check of one of the columns alone, and one of others"] is None
-
-
-def test_a_reference_is_not_shown_by_values_that_nobody_can_make_up(connection: Connection) -> None:
-    connection.execute("CREATE TABLE p (a inet, b inet, c int, PRIMARY KEY (a, b, c))")
-    connection.execute("CREATE TABLE c (a inet, b inet, c int, FOREIGN KEY (a, b, c) REFERENCES p)")
-    (finding,) = checked(connection, "INT11").findings
-    assert finding.counter_example is None

@@ -113,6 +113,8 @@ class Example:
         objects: names that must be among those of the findings' objects (tables, indexes, constraints, columns).
         severity: of each of its findings, where size or rows move it; None where it does not matter.
         says: words that its message, consequence or remedy must hold, such as a number that was counted.
+        shows: words that each finding must hold beside them: in the results of its evidence, in how many operations
+            mend it (`0 operations`) and their SQL, or in its counter-example (`no counter-example`).
         renamed: False to keep the tables' names in the odd schema too, where `given` names them.
         alone: it changes the database itself (its settings, extensions or roles), so it gets one of its own.
         models: Python source of SQLAlchemy models with a `Base`; tables without a schema are those of the example.
@@ -128,6 +130,7 @@ class Example:
     objects: tuple[str, ...] = ()
     severity: Severity | None = None
     says: tuple[str, ...] = ()
+    shows: tuple[str, ...] = ()
     renamed: bool = True
     alone: bool = False
     models: str = ""

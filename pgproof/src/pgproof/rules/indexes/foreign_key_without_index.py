@@ -27,6 +27,7 @@ When to ignore:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import IntEnum
 
 from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import QUARANTINE_SCHEMA, Catalog, Constraint, Index, Table
@@ -59,45 +60,44 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
             if key.from_parent or not key.enforced:
                 # A partition's copy is its parent's matter, and a key that is switched off looks nothing up.
                 continue
-            covered = _is_covered(facts.catalog, table, key)
-            if covered is None:
+            covered = _served(facts.catalog, table, key)
+            if covered == _Served.MAYBE:
                 yield NotChecked(
                     "column statistics (ANALYZE, and the right to see them), and the predicates of indexes, which "
                     "cannot be read while the table is locked",
                     (constraint_ref(table, key),),
                 )
-            elif not covered:
+            elif covered != _Served.YES:
                 uncovered.append(key)
         for keys in _served_together(uncovered):
             yield _finding(facts, names, table, keys)
 
 
-def _is_covered(catalog: Catalog, table: Table, key: Constraint) -> bool | None:
-    """Tell whether indexes of a table, or of each of its partitions, find the rows of a key; None if unknown."""
-    answers = [_serves(catalog, table, index, key) for index in table.indexes]
+class _Served(IntEnum):
+    """Whether an index finds the rows of a key: of several indexes the best counts, of partitions the worst."""
+
+    NO = 0
+    MAYBE = 1
+    YES = 2
+
+
+def _served(catalog: Catalog, table: Table, key: Constraint) -> _Served:
+    """Tell whether indexes of a table, or of each of its partitions, find the rows of a key."""
+    answers = [_served_by(catalog, table, index, key) for index in table.indexes]
     parts = catalog.partitions(table) if table.kind == "partitioned table" else ()
     if parts:
-        answers.append(_all([_is_covered(catalog, part, key) for part in parts]))
-    return _any(answers)
+        answers.append(min(_served(catalog, part, key) for part in parts))
+    return max(answers, default=_Served.NO)
 
 
-def _serves(catalog: Catalog, table: Table, index: Index, key: Constraint) -> bool | None:
-    """Tell whether an index finds the rows of a key; None where that depends on what is unknown."""
+def _served_by(catalog: Catalog, table: Table, index: Index, key: Constraint) -> _Served:
     columns = _looked_up(key)
     if index.usable and index.partial and index.predicate is None:
-        return None if index.columns[0] in columns else False
+        return _Served.MAYBE if index.columns[0] in columns else _Served.NO
     leading = leading_columns(table, index, columns)
     if set(leading) == set(columns) or _are_unique(catalog, table, key, leading):
-        return True
-    return _any([_has_few_rows_per_value(catalog, table, column) for column in leading])
-
-
-def _any(answers: list[bool | None]) -> bool | None:
-    return True if True in answers else None if None in answers else False
-
-
-def _all(answers: list[bool | None]) -> bool | None:
-    return False if False in answers else None if None in answers else True
+        return _Served.YES
+    return max((_served_by_few_rows(catalog, table, column) for column in leading), default=_Served.NO)
 
 
 def _looked_up(key: Constraint) -> tuple[str, ...]:
@@ -114,10 +114,11 @@ def _are_unique(catalog: Catalog, table: Table, key: Constraint, leading: tuple[
     )
 
 
-def _has_few_rows_per_value(catalog: Catalog, table: Table, column: str) -> bool | None:
+def _served_by_few_rows(catalog: Catalog, table: Table, column: str) -> _Served:
     if table.column(column).statistics is None:
-        return None
-    return rows_of(catalog, table) <= distinct_values(catalog, table, column) * FEW_ROWS_PER_VALUE
+        return _Served.MAYBE
+    few = rows_of(catalog, table) <= distinct_values(catalog, table, column) * FEW_ROWS_PER_VALUE
+    return _Served.YES if few else _Served.NO
 
 
 def _served_together(keys: list[Constraint]) -> list[list[Constraint]]:
@@ -187,10 +188,8 @@ def _remedy(catalog: Catalog, names: Names, table: Table, columns: tuple[str, ..
 def _on_partitions(
     catalog: Catalog, names: Names, table: Table, columns: tuple[str, ...]
 ) -> tuple[CreatePartitionedIndex, ...]:
-    """Return the index with all its parts; nothing where a partition has one like it already, or can have none."""
+    """Return the index with all its parts; nothing where a partition has one like it already."""
     every = tuple(_descendants(catalog, table))
-    if any(part.kind not in ("table", "partitioned table") for part in every):
-        return ()
     if any(index.columns[0] in columns for part in every for index in part.indexes):
         return ()
     index_names = {part.oid: names.free(part, columns) for part in (table, *every)}

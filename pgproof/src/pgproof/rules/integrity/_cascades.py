@@ -90,13 +90,12 @@ def relationships_along(facts: Facts) -> Iterator[Along]:
     load the children as a whole.
     """
     found: dict[tuple[int, int], list[Along]] = {}
-    for owner in mapped_classes(facts):
+    for owner in sorted(mapped_classes(facts), key=lambda each: len(each.bases)):
         for relationship in owner.relationships:
             for table, parent, key in _keys(facts, relationship):
                 along = Along(owner, relationship, table, parent, key)
                 others = found.setdefault((table.oid, key.oid), [])
-                # A class inherits the relationships of the one above it.
-                if not any(_same(along, other) for other in others):
+                if not any(_inherits(along, other) for other in others):
                     others.append(along)
     for together in found.values():
         writers = [along for along in together if not along.relationship.viewonly]
@@ -104,9 +103,8 @@ def relationships_along(facts: Facts) -> Iterator[Along]:
             yield writers[0]
 
 
-def _same(one: Along, other: Along) -> bool:
-    related = one.owner.name in other.owner.bases or other.owner.name in one.owner.bases
-    return related and one.relationship.name == other.relationship.name
+def _inherits(along: Along, above: Along) -> bool:
+    return above.owner.name in along.owner.bases and above.relationship.name == along.relationship.name
 
 
 def _is_simple(each: Relationship) -> bool:
@@ -115,20 +113,20 @@ def _is_simple(each: Relationship) -> bool:
 
 def _keys(facts: Facts, relationship: Relationship) -> Iterator[tuple[Table, Table, Constraint]]:
     """Yield the foreign key that a relationship from a parent goes along; none if several would do."""
-    if relationship.direction != "one to many" or not relationship.references:
-        return
-    child = table_of(facts, relationship.references[0].column.table)
-    parent = table_of(facts, relationship.references[0].referenced.table)
-    if child is None or parent is None:
+    if relationship.direction != "one to many":
         return
     pairs = sorted((each.column.name, each.referenced.name) for each in relationship.references)
-    keys = [
-        key
-        for key in child.foreign_keys
-        if key.referenced == parent.oid
-        and sorted(zip(key.columns, key.referenced_columns, strict=True)) == pairs
-        and not key.on_delete_columns
-        and key.on_delete != "set default"
-    ]
-    if len(keys) == 1:
-        yield child, parent, keys[0]
+    for names in {(each.column.table, each.referenced.table) for each in relationship.references}:
+        child, parent = (table_of(facts, name) for name in names)
+        if child is None or parent is None:
+            continue
+        keys = [
+            key
+            for key in child.foreign_keys
+            if key.referenced == parent.oid
+            and sorted(zip(key.columns, key.referenced_columns, strict=True)) == pairs
+            and not key.on_delete_columns
+            and key.on_delete != "set default"
+        ]
+        if len(keys) == 1:
+            yield child, parent, keys[0]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pgproof.facts.catalog import Catalog, Constraint, Table
+from pgproof.facts.model import Facts
+from pgproof.facts.models import ModelConstraint, TableName
 from pgproof.remedy.names import quoted
 from pgproof.rules.finding import ObjectRef, table_ref
 
@@ -16,6 +20,16 @@ def parent_ref(catalog: Catalog, key: Constraint) -> tuple[ObjectRef, ...]:
     """Return the table that a constraint refers to, for `related`; nothing where it refers to none that was read."""
     parent = parent_of(catalog, key)
     return (table_ref(parent),) if parent is not None else ()
+
+
+def declared_keys(facts: Facts, table: TableName, columns: Collection[str]) -> tuple[ModelConstraint, ...]:
+    """Return the foreign keys that the models declare over columns of one of their tables."""
+    model = facts.models.table(table) if facts.models is not None else None
+    return tuple(
+        each
+        for each in (model.constraints if model is not None else ())
+        if each.kind == "foreign key" and set(each.columns) == set(columns)
+    )
 
 
 def behaviour(key: Constraint) -> str:

@@ -35,7 +35,7 @@ def broken_promises(modelled: Modelled) -> Iterator[Promise]:
     own = {column.name for column in modelled.table.columns}
     for promise in dict.fromkeys(_promises(modelled)):
         # A column that is not there is the matter of another rule.
-        if set(promise.columns) <= own and not any(
+        if own.issuperset(promise.columns) and not any(
             _keeps(modelled.table, index, promise) for index in modelled.table.indexes
         ):
             yield promise
@@ -68,13 +68,8 @@ def _keeps(table: Table, index: Index, promise: Promise) -> bool:
     if not (index.unique or index.exclusion) or not index.valid:
         return False
     for key in index.keys:
-        folded = folded_column(key.expression) if key.expression is not None else None
-        if key.column is not None:
-            if key.column not in promise.columns or key.column in promise.lower:
-                return False
-        elif folded is None or folded[0] != "lower":
-            return columns_in(key.expression or "") <= set(promise.columns)
-        elif folded[1] not in promise.columns:
+        named = {key.column} if key.column is not None else columns_in(key.expression or "")
+        if not set(promise.columns).issuperset(named) or key.column in promise.lower:
             return False
     if not index.partial:
         return True
@@ -82,7 +77,7 @@ def _keeps(table: Table, index: Index, promise: Promise) -> bool:
     if required is not None and required <= set(promise.columns):
         # Rows that it leaves out have a NULL in the key, which no unique rule takes for equal.
         return True
-    return promise.where is not None and same_sql(promise.where, index.predicate) is not False
+    return same_sql(promise.where, index.predicate) is not False
 
 
 def as_declared(facts: Facts, table: Table, finding: Finding) -> Finding:

@@ -31,7 +31,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
+from typing import cast
 
+from pgproof.facts.catalog import Action
 from pgproof.facts.model import Facts
 from pgproof.remedy.constraints import AddForeignKey, ReplaceForeignKey
 from pgproof.remedy.names import object_name
@@ -39,6 +41,7 @@ from pgproof.rules.counter_examples import UndeletableParent
 from pgproof.rules.finding import Evidence, Finding, Remedy, Severity, constraint_ref, table_ref
 from pgproof.rules.integrity import _cascade_examples
 from pgproof.rules.integrity._cascades import Along, relationships_along, severity_of
+from pgproof.rules.integrity._foreign_keys import declared_keys
 from pgproof.rules.reading import regclass
 from pgproof.rules.rule import Metadata
 
@@ -117,7 +120,8 @@ def _remedy(facts: Facts, along: Along) -> Remedy:
             f'Give {_name(along)} cascade="all, delete-orphan" and passive_deletes=True, as {along.key.name} deletes'
             " along; or take ON DELETE CASCADE out of the key."
         )
-    if along.key.on_delete == "set null" and along.required:
+    if along.key.on_delete == "set null":
+        # Of a reference that is required, or there would be no disagreement.
         return Remedy(f"Make {', '.join(along.key.columns)} NULL, or choose another action for {along.key.name}.")
     return Remedy(
         f'Let both hold the parent (passive_deletes="all" on {_name(along)}), or both let go of it (ON DELETE SET NULL'
@@ -126,10 +130,12 @@ def _remedy(facts: Facts, along: Along) -> Remedy:
 
 
 def _cascading(facts: Facts, along: Along) -> tuple[ReplaceForeignKey, ...]:
-    """Return the exchange of the key; nothing where the models do not say it, or the key says more than it can."""
+    """Return the exchange of a key that is behind what its models say; nothing where it says more than one can."""
     table, key = along.table, along.key
     plain = key.validated and key.enforced and not (key.deferrable or key.match_full or key.period)
-    if along.parent.kind != "table" or table.kind != "table" or not plain or not _is_declared(facts, along):
+    declared = declared_keys(facts, along.relationship.references[0].column.table, key.columns)
+    behind = any(each.on_delete == "cascade" for each in declared)
+    if along.parent.kind != "table" or table.kind != "table" or not plain or not behind:
         return ()
     old = AddForeignKey(
         table.schema,
@@ -139,20 +145,11 @@ def _cascading(facts: Facts, along: Along) -> tuple[ReplaceForeignKey, ...]:
         along.parent.schema,
         along.parent.name,
         key.referenced_columns,
-        key.on_delete or "no action",
-        key.on_update or "no action",
+        cast(Action, key.on_delete),
+        cast(Action, key.on_update),
     )
     passing = object_name("fk", table.name, (*key.columns, "cascade"))
     return (ReplaceForeignKey(replace(old, name=passing, on_delete="cascade"), old),)
-
-
-def _is_declared(facts: Facts, along: Along) -> bool:
-    """Tell whether the models themselves say ON DELETE CASCADE, so that the database alone is behind."""
-    name = along.relationship.references[0].column.table
-    model = facts.models.table(name) if facts.models is not None else None
-    return model is not None and any(
-        key.on_delete == "cascade" and set(key.columns) == set(along.key.columns) for key in model.constraints
-    )
 
 
 def _alone(together: tuple[Along, ...]) -> Finding:
@@ -191,9 +188,8 @@ def _evidence(together: tuple[Along, ...]) -> tuple[Evidence, ...]:
         f" passive_deletes={_PASSIVE[each.relationship.passive_deletes]}"
         for each in together
     )
-    where = together[0].relationship.location
     return (
-        Evidence("models", str(where) if where is not None else _name(together[0]), "; ".join(said)),
+        Evidence("models", ", ".join(_name(each) for each in together), "; ".join(said)),
         Evidence(
             "catalog",
             "SELECT conname, confdeltype FROM pg_constraint WHERE contype = 'f' AND confrelid ="
@@ -208,7 +204,7 @@ def _name(along: Along) -> str:
 
 
 def _action(along: Along) -> str:
-    return (along.key.on_delete or "no action").upper()
+    return str(along.key.on_delete).upper()
 
 
 BAD, GOOD = _cascade_examples.BAD, _cascade_examples.GOOD

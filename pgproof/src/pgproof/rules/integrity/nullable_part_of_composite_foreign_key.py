@@ -169,6 +169,7 @@ BAD = (
         objects=("lies",),
         severity="low",
         says=("where country, region is NULL 0 of 0 rows give", "Let the columns be given"),
+        shows=("(('country', 'NULL'), ('region', '-2147483648'))",),
     ),
     Example(
         "a reference of which one row gives a part",
@@ -189,6 +190,7 @@ BAD = (
         sql=_located("country text NOT NULL, region int"),
         objects=("lies",),
         says=("where region is NULL", "Make region NOT NULL"),
+        shows=("(('region', 'NULL'), ('country', \"'nowhere'\"))",),
     ),
     Example(
         "a required column that nothing else checks, beside an optional one that is positive",
@@ -198,12 +200,23 @@ BAD = (
     Example(
         "two optional columns, of which one refers by itself",
         sql=_located("country text REFERENCES countries, region int"),
+        shows=("(('country', 'NULL'), ('region', '-2147483648'))",),
         objects=("lies",),
     ),
     Example(
         "a check of one of the columns alone, and one of others",
         sql=_located("country text, region int CHECK (region > 0), n int, CHECK (n > id)"),
+        shows=("no counter-example",),
         objects=("lies",),
+    ),
+    Example(
+        "a reference by columns of which one has a type that no parent can be made up of",
+        sql="""
+            CREATE TABLE p (a int, b inet, c int, PRIMARY KEY (a, b, c));
+            CREATE TABLE c (a int, b inet, c int, CONSTRAINT lies FOREIGN KEY (a, b, c) REFERENCES p);
+        """,
+        objects=("lies",),
+        shows=("no counter-example",),
     ),
     Example(
         "a reference that an audit may not count",

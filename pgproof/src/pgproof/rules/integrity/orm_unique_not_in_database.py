@@ -26,16 +26,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pgproof.facts.amounts import amount
 from pgproof.facts.catalog import Table
 from pgproof.facts.model import Facts
 from pgproof.facts.questions import Duplicates
 from pgproof.remedy.operation import Operation
 from pgproof.rules import given
 from pgproof.rules.counter_examples import EqualRows
-from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, counted, table_ref
+from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, Severity, table_ref
 from pgproof.rules.integrity import association_without_unique, natural_key_without_unique
 from pgproof.rules.integrity._association_examples import DECLARED, REFERENCES, joining
-from pgproof.rules.integrity._keys import at_least, certainty, enforcing, repeats, sentence, surplus
+from pgproof.rules.integrity._keys import (
+    at_least,
+    enforcing,
+    evidence_of,
+    known_from,
+    repeats,
+    sentence,
+    surplus,
+    told,
+)
 from pgproof.rules.integrity._letter_case import unique_in_lower_case
 from pgproof.rules.integrity._promises import Promise, broken_promises
 from pgproof.rules.integrity._subjects import Subject, found_by
@@ -50,8 +60,7 @@ def questions(facts: Facts) -> Iterator[Duplicates]:
     """Ask how many rows break each rule that is not enforced, where it holds for all rows."""
     for modelled in modelled_tables(facts):
         for promise in broken_promises(modelled):
-            if promise.where is None:
-                yield _question(modelled, promise)
+            yield from _questions(modelled, promise)
 
 
 def check(facts: Facts) -> Iterator[Finding | NotChecked]:
@@ -67,32 +76,40 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
             yield _finding(facts, modelled, promise)
 
 
-def _question(modelled: Modelled, promise: Promise) -> Duplicates:
-    return Duplicates(modelled.table.qualified_name, promise.columns, promise.lower)
+def _questions(modelled: Modelled, promise: Promise) -> tuple[Duplicates, ...]:
+    """Return what is asked of the rows; nothing where the rule holds for some of them."""
+    if promise.where is not None:
+        return ()
+    return (Duplicates(modelled.table.qualified_name, promise.columns, promise.lower),)
 
 
 def _finding(facts: Facts, modelled: Modelled, promise: Promise) -> Finding:
     table = modelled.table
     listed = ", ".join(f"lower({name})" if name in promise.lower else name for name in promise.columns)
     rows = f" for rows where {promise.where}" if promise.where else ""
-    answer = facts.answer(_question(modelled, promise)) if promise.where is None else None
-    counts = answer.counts if answer is not None else None
+    severity: Severity = METADATA.severity
     consequence = "Nothing but the application's own look for an earlier row keeps two rows from having the same."
     operations: tuple[Operation, ...] = ()
     summary = f"Make ({listed}) unique{rows} in the database, as the models say."
-    if counts is not None and surplus(counts):
-        consequence += (
-            f" {sentence(at_least(counts, surplus(counts)))} of {counts.rows_examined:,} rows are surplus already."
-        )
-        summary = f"Merge the {counts.rows:,} rows that share their ({listed}) with another; then make it unique."
-    elif counts is not None and counts.exact:
-        operations = _operations(facts, table, promise)
+    said = ""
+    found = told(facts, *_questions(modelled, promise))
+    if found is not None:
+        counts = found[1]
+        said = repeats(*found)
+        if surplus(counts):
+            severity = "critical"
+            consequence += (
+                f" {sentence(at_least(counts, surplus(counts)))} of {counts.rows_examined:,} rows are surplus already."
+            )
+            summary = f"Merge the {counts.rows:,} rows that share their ({listed}) with another; then make it unique."
+        else:
+            operations = _operations(facts, table, promise)
     return METADATA.finding(
         objects=(table_ref(table, *promise.columns),),
         message=f"The models say that ({listed}) of {table.qualified_name} is unique{rows}, but the database does not",
         consequence=consequence,
-        severity="critical" if counts is not None and surplus(counts) else None,
-        confidence=certainty(counts),
+        severity=severity,
+        confidence=known_from(found),
         evidence=(
             written(modelled.model, f"({listed}) is declared unique{rows}", *promise.columns),
             Evidence(
@@ -100,7 +117,7 @@ def _finding(facts: Facts, modelled: Modelled, promise: Promise) -> Finding:
                 f"SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indisunique AND indrelid = {regclass(table)}",
                 _unique_rules(table),
             ),
-            *((counted(answer, repeats(answer, counts)),) if answer is not None and counts is not None else ()),
+            *evidence_of(found, said),
         ),
         remedy=Remedy(summary, operations),
         counter_example=_counter_example(table, promise),
@@ -109,8 +126,8 @@ def _finding(facts: Facts, modelled: Modelled, promise: Promise) -> Finding:
 
 
 def _unique_rules(table: Table) -> str:
-    found = [index.definition or index.name for index in table.indexes if index.unique and not index.primary]
-    return "; ".join(found) if found else "no unique rule beside the primary key"
+    found = [str(index.definition) for index in table.indexes if index.unique]
+    return "; ".join((amount(len(found), "unique index", "unique indexes"), *found))
 
 
 def _counter_example(table: Table, promise: Promise) -> EqualRows | None:
@@ -157,14 +174,19 @@ BAD = (
         sql=_TABLE + "INSERT INTO users VALUES (1, 'a'), (2, 'b')",
         models=_user(column="unique=True"),
         severity="high",
+        says=("is unique, but", "Make (nick) unique in the database"),
+        shows=("1 unique index; CREATE", "no two of 2 rows", "1 operation", "UNIQUE USING INDEX", "EqualRows("),
         objects=("users", "nick"),
     ),
     Example(
-        "rows that repeat already, beside an index that is not unique",
-        sql=_TABLE + "CREATE INDEX ON users (nick); INSERT INTO users VALUES (1, 'a'), (2, 'a'), (3, 'b')",
+        "rows that repeat already, beside indexes that are not unique",
+        sql=_TABLE
+        + "CREATE INDEX ON users (nick); CREATE INDEX ON users (nick) WHERE closed_at IS NULL;"
+        + "INSERT INTO users VALUES (1, 'a'), (2, 'a'), (3, 'b')",
         models=_user(column="unique=True, index=True"),
         severity="critical",
         says=("1 of 3 rows", "Merge the 2 rows"),
+        shows=("1 unique index;", "0 operations", "EqualRows("),
         objects=("users", "nick"),
     ),
     Example(
@@ -178,11 +200,13 @@ BAD = (
         objects=("users", "nick", "name"),
     ),
     Example(
-        "a rule over all rows where the database has one over some, and one over another column",
+        "a rule over all rows where the database has one over some, and one over another column and more",
         sql=_TABLE
-        + "CREATE UNIQUE INDEX ON users (nick) WHERE closed_at IS NULL; CREATE UNIQUE INDEX ON users (lower(name))",
+        + "CREATE UNIQUE INDEX ON users (nick) WHERE closed_at IS NOT NULL;"
+        + "CREATE UNIQUE INDEX ON users (md5(nick), lower(name))",
         models=_user(column="unique=True"),
         says=("Nothing but",),
+        shows=("3 unique indexes;", "0 operations", "no counter-example"),
         objects=("users", "nick"),
     ),
     Example(
@@ -190,14 +214,17 @@ BAD = (
         sql=_TABLE + "CREATE UNIQUE INDEX ON users (nick); INSERT INTO users VALUES (1, 'a'), (2, 'A')",
         models=_user('Index("one_account", text("lower(nick)"), unique=True),'),
         says=("lower(nick)", "1 of 2 rows"),
+        shows=("EqualRows(",),
         severity="critical",
         objects=("users", "nick"),
     ),
     Example(
-        "a rule whatever the case that the rows keep to",
-        sql=_TABLE + "INSERT INTO users VALUES (1, 'a'), (2, 'b')",
+        "a rule whatever the case that the rows keep to, beside one of some rows over another column",
+        sql=_TABLE
+        + "CREATE UNIQUE INDEX ON users (name) WHERE closed_at IS NULL; INSERT INTO users VALUES (1, 'a'), (2, 'b')",
         models=_user('Index("one_account", text("lower(nick)"), unique=True),'),
         severity="high",
+        shows=("1 operation", '(lower("nick"))', "EqualRows("),
         objects=("users", "nick"),
     ),
     Example(
@@ -206,15 +233,29 @@ BAD = (
         models=_user('Index("one_account", text("lower(nick)"), "name", unique=True),'),
         severity="high",
         says=("(lower(nick), name)",),
+        shows=("no two of 1 rows", "0 operations", "no counter-example"),
         objects=("users", "nick", "name"),
     ),
     Example(
-        "a rule for some rows, where the database has one for others",
-        sql=_TABLE + "CREATE UNIQUE INDEX ON users (nick) WHERE name IS NULL",
+        "a rule for some rows that others do not keep to, where the database has one for others",
+        sql=_TABLE
+        + "CREATE UNIQUE INDEX ON users (nick) WHERE name IS NULL;"
+        + "INSERT INTO users VALUES (1, 'a', 'x', now()), (2, 'a', 'y', now())",
         models=_user('Index("one", "nick", unique=True, postgresql_where=text("closed_at IS NULL")),'),
         severity="high",
         says=("for rows where closed_at IS NULL",),
+        shows=("0 operations", "no counter-example"),
         objects=("users", "nick"),
+    ),
+    Example(
+        "a pair for some rows, which another rule reports for all",
+        sql=joining(REFERENCES),
+        models=DECLARED.replace(
+            'UniqueConstraint("b_id", "a_id")',
+            'Index("one", "b_id", "a_id", unique=True, postgresql_where=text("id > 9"))',
+        ),
+        shows=("no counter-example",),
+        objects=("joined", "a_id", "b_id"),
     ),
 )
 GOOD = (
@@ -273,7 +314,11 @@ GOOD = (
         sql=_TABLE.replace("nick", "email"),
         models=_user(column="unique=True").replace("nick", "email"),
     ),
-    Example("an index that is not meant to be unique", sql=_TABLE, models=_user(column="index=True")),
+    Example(
+        "an index that is not meant to be unique, and one over an expression",
+        sql=_TABLE,
+        models=_user('Index("one", func.upper(text("nick")), unique=True),', "index=True"),
+    ),
     Example(
         "a table that another session locks is not judged: its indexes could not be read",
         sql=_TABLE,

@@ -23,13 +23,15 @@ When to ignore:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 from pgproof.facts.amounts import amount
-from pgproof.facts.catalog import Table
+from pgproof.facts.catalog import Action, Table
 from pgproof.facts.model import Facts
-from pgproof.facts.models import MappedClass, Reference, Relationship
+from pgproof.facts.models import ColumnName, MappedClass, Reference, Relationship
 from pgproof.facts.questions import Orphans
 from pgproof.remedy.constraints import AddForeignKey
 from pgproof.remedy.indexes import CreateIndex
@@ -37,9 +39,10 @@ from pgproof.remedy.names import object_name, quoted
 from pgproof.remedy.operation import Operation
 from pgproof.rules import given
 from pgproof.rules.counter_examples import OrphanAccepted
-from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, counted, table_ref
+from pgproof.rules.finding import Evidence, Finding, NotChecked, Remedy, Severity, table_ref
 from pgproof.rules.index_keys import leading_columns
-from pgproof.rules.integrity._keys import at_least, certainty, sentence
+from pgproof.rules.integrity._foreign_keys import declared_keys
+from pgproof.rules.integrity._keys import at_least, evidence_of, known_from, sentence, told
 from pgproof.rules.modelled import mapped_classes, table_of
 from pgproof.rules.reading import locked, regclass
 from pgproof.rules.rule import Example, Metadata
@@ -95,14 +98,14 @@ def _bare_references(facts: Facts) -> tuple[_Bare, ...]:
 
 
 def _by_table(relationship: Relationship) -> tuple[tuple[Reference, ...], ...]:
-    """Return the references to each side: through an association table there are two."""
-    sides: dict[tuple[object, object], list[Reference]] = {}
-    pairs = relationship.references
-    if relationship.secondary is not None and len({each.referenced.table for each in pairs}) == 1:
-        # An association of a table with itself: each column is a side of its own.
-        return tuple((each,) for each in pairs)
-    for each in pairs:
-        sides.setdefault((each.column.table, each.referenced.table), []).append(each)
+    """Return the references to each side: through an association table there are two, maybe to the same table."""
+    sides: dict[tuple[object, ...], list[Reference]] = {}
+    before: Counter[ColumnName] = Counter()
+    for each in relationship.references:
+        # What is referred to once more is referred to by another side.
+        before[each.referenced] += 1
+        side = (each.column.table, each.referenced.table, before[each.referenced])
+        sides.setdefault(side, []).append(each)
     return tuple(tuple(side) for side in sides.values())
 
 
@@ -114,10 +117,8 @@ def _bare(
         return None
     ordered = sorted((each.column.name, each.referenced.name) for each in references)
     columns, parent_columns = tuple(zip(*ordered, strict=True))
-    own, theirs = ({column.name for column in each.columns} for each in (table, parent))
-    if not (
-        set(columns) <= own and set(parent_columns) <= theirs and frozenset(parent_columns) in parent.unique_column_sets
-    ):
+    own = {column.name for column in table.columns}
+    if not (own.issuperset(columns) and frozenset(parent_columns) in parent.unique_column_sets):
         return None
     if any(set(columns) & set(key.columns) for key in table.foreign_keys):
         return None
@@ -125,36 +126,36 @@ def _bare(
 
 
 def _finding(facts: Facts, bare: _Bare) -> Finding:
-    answer = facts.answer(bare.question)
-    counts = answer.counts if answer is not None else None
+    severity: Severity = METADATA.severity
     listed, name = ", ".join(bare.columns), f"{bare.owner.name}.{bare.relationship.name}"
     consequence = f"A row may refer to a row of {bare.parent.qualified_name} that does not exist: nothing checks it."
     operations: tuple[Operation, ...] = ()
-    if counts is not None and counts.rows:
-        consequence += f" {sentence(at_least(counts, counts.rows))} of {counts.rows_examined:,} rows do."
-    elif counts is not None and counts.exact:
-        operations = _operations(facts, bare)
-    mend = "Mend the rows that refer to nothing, then add" if counts is not None and counts.rows else "Add"
+    mend, said = "Add", ""
+    found = told(facts, bare.question)
+    if found is not None:
+        counts = found[1]
+        said = f"{amount(counts.rows, 'row refers', 'rows refer')} to nothing"
+        if counts.rows:
+            severity, mend = "high", "Mend the rows that refer to nothing, then add"
+            consequence += f" {sentence(at_least(counts, counts.rows))} of {counts.rows_examined:,} rows do."
+        else:
+            operations = _operations(facts, bare)
     return METADATA.finding(
         objects=(table_ref(bare.table, *bare.columns),),
         message=f"{name} joins {bare.table.qualified_name} ({listed}) to {bare.parent.qualified_name}, which no foreign"
         " key does",
         consequence=consequence,
-        severity="high" if counts is not None and counts.rows else None,
-        confidence=certainty(counts),
+        severity=severity,
+        confidence=known_from(found),
         evidence=(
-            Evidence("models", str(bare.relationship.location or name), f"{name} goes along ({listed})"),
+            Evidence("models", name, f"{name} goes along ({listed})"),
             Evidence(
                 "catalog",
                 "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f' AND conrelid ="
                 f" {regclass(bare.table)}",
                 f"no foreign key over ({listed})",
             ),
-            *(
-                (counted(answer, f"{amount(counts.rows, 'row refers', 'rows refer')} to nothing"),)
-                if answer and counts
-                else ()
-            ),
+            *evidence_of(found, said),
         ),
         remedy=Remedy(f"{mend} a foreign key, here and in the model.", operations),
         related=(table_ref(bare.parent),),
@@ -171,18 +172,20 @@ def _counter_example(bare: _Bare) -> OrphanAccepted | None:
 
 
 def _operations(facts: Facts, bare: _Bare) -> tuple[Operation, ...]:
-    """Return the key as the models declare it, else without an action, and an index if it has none."""
+    """Return the key as the models declare it, else without an action, and an index if it has none.
+
+    Nothing where no key can be: between types, over the rows of heirs, or with an action on some of its columns.
+    """
     table, parent = bare.table, bare.parent
-    types = ([each.column(name).base_type for name in names] for each, names in _sides(bare))
-    if len({tuple(sorted(each)) for each in types}) > 1 or facts.catalog.partitions(table):
+    own, theirs = (
+        [each.column(name).base_type for name in names]
+        for each, names in ((table, bare.columns), (parent, bare.parent_columns))
+    )
+    declared = declared_keys(facts, bare.relationship.references[0].column.table, bare.columns)
+    nothing: tuple[Action | None, Action | None] = ("no action", "no action")
+    on_delete, on_update = next(((each.on_delete, each.on_update) for each in declared), nothing)
+    if own != theirs or facts.catalog.partitions(table) or on_delete is None:
         return ()
-    name = bare.relationship.references[0].column.table
-    model = facts.models.table(name) if facts.models is not None else None
-    declared = [
-        key
-        for key in (model.constraints if model is not None else ())
-        if key.kind == "foreign key" and set(key.columns) == set(bare.columns)
-    ]
     key = AddForeignKey(
         table.schema,
         table.name,
@@ -191,17 +194,13 @@ def _operations(facts: Facts, bare: _Bare) -> tuple[Operation, ...]:
         parent.schema,
         parent.name,
         bare.parent_columns,
-        (declared[0].on_delete if declared else None) or "no action",
-        (declared[0].on_update if declared else None) or "no action",
+        on_delete,
+        cast(Action, on_update),
     )
     if any(leading_columns(table, index, bare.columns) for index in table.indexes):
         return (key,)
     index = object_name("idx", table.name, bare.columns)
     return (CreateIndex(table.schema, table.name, index, tuple(map(quoted, bare.columns))), key)
-
-
-def _sides(bare: _Bare) -> tuple[tuple[Table, tuple[str, ...]], ...]:
-    return ((bare.table, bare.columns), (bare.parent, bare.parent_columns))
 
 
 _MODELS = """
@@ -215,6 +214,23 @@ class Child(Base):
     code: Mapped[str | None]
     parent_id: Mapped[int | None] = mapped_column({key})
     parent: Mapped[Parent | None] = relationship({join})
+"""
+_PAIR = """
+class Parent(Base):
+    __tablename__ = "parents"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(primary_key=True)
+class Child(Base):
+    __tablename__ = "children"
+    __table_args__ = (
+        ForeignKeyConstraint(["parent_id", "code"], ["parents.id", "parents.code"], onupdate="CASCADE"),
+        postgresql.ExcludeConstraint(("parent_id", "="), ("code", "=")),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    code: Mapped[str]
+    parent_id: Mapped[int]
+    boss_id: Mapped[int | None] = mapped_column(ForeignKey("children.id", ondelete="CASCADE"))
+    parent: Mapped[Parent] = relationship()
 """
 _BARE = 'primaryjoin="foreign(Child.parent_id) == Parent.id"'
 _TABLES = """
@@ -246,6 +262,8 @@ BAD = (
         sql=_TABLES,
         models=_models(),
         severity="medium",
+        says=("nothing checks it. Add a foreign key",),
+        shows=("0 rows refer to nothing", "2 operations", "CREATE INDEX", "FOREIGN KEY (", "OrphanAccepted("),
         objects=("children", "parent_id"),
     ),
     Example(
@@ -259,30 +277,60 @@ BAD = (
     Example(
         "a key that no migration has made, with its action, and an index for it",
         sql=_TABLES + "CREATE INDEX ON children (parent_id)",
-        models=_models("", 'ForeignKey("parents.id", ondelete="SET NULL", onupdate="CASCADE")'),
+        models=_models("", 'ForeignKey("parents.id", ondelete="SET NULL")'),
         severity="medium",
+        shows=("1 operation", '("id") ON DELETE SET NULL'),
         objects=("children", "parent_id"),
+    ),
+    Example(
+        "a key of two columns that no migration has made, with its action, beside another",
+        sql="""
+            CREATE TABLE parents (id int, code text, PRIMARY KEY (code, id));
+            CREATE TABLE children (id int PRIMARY KEY, code text NOT NULL, parent_id int NOT NULL, boss_id int);
+        """,
+        models=_PAIR,
+        shows=("2 operations", 'FOREIGN KEY ("code", "parent_id")', '("code", "id") ON UPDATE CASCADE NOT'),
+        objects=("children", "code", "parent_id"),
     ),
     Example(
         "a reference to a key of another type, by a unique rule",
         sql=_TABLES + "ALTER TABLE children ALTER parent_id TYPE bigint",
         models=_models(),
+        shows=("0 rows refer to nothing", "0 operations"),
+        objects=("children", "parent_id"),
+    ),
+    Example(
+        "a key that no migration has made, whose action is on one of its columns",
+        sql=_TABLES,
+        models=_models("", 'ForeignKey("parents.id", ondelete="SET NULL (parent_id)")'),
+        shows=("0 rows refer to nothing", "0 operations"),
+        objects=("children", "parent_id"),
+    ),
+    Example(
+        "a table whose heirs have rows that its key would not check",
+        sql=_TABLES + "CREATE TABLE more () INHERITS (children)",
+        models=_models(),
+        shows=("0 rows refer to nothing", "0 operations"),
         objects=("children", "parent_id"),
     ),
     Example(
         "one side of an association, told once",
         sql=_TABLES + "CREATE TABLE tags (a_id int REFERENCES parents, b_id int, UNIQUE (b_id, a_id))",
         models=_ASSOCIATION.format(other='"children.id"', target="Child", join='backref="back"'),
+        shows=("OrphanAccepted(",),
         objects=("tags", "b_id"),
     ),
     Example(
-        "an association of a table with itself",
+        "an association of a table with itself that an audit may not count",
         sql=_TABLES + "CREATE TABLE tags (a_id int REFERENCES parents, b_id int, UNIQUE (b_id, a_id))",
         models=_ASSOCIATION.format(
             other='"parents.id"',
             target="Parent",
             join='primaryjoin="Parent.id == tags.c.a_id", secondaryjoin="Parent.id == tags.c.b_id"',
         ),
+        given=(given.table("tags", calls_user_code=True),),
+        severity="medium",
+        shows=("0 operations", "no counter-example"),
         objects=("tags", "b_id"),
     ),
 )
@@ -305,10 +353,10 @@ GOOD = (
         models=_models('primaryjoin="foreign(Child.code) == Parent.code"'),
     ),
     Example(
-        "a reference to a view, a table or a column that is not there",
+        "a reference to a view, whatever is unique in it",
         sql="""
             CREATE TABLE children (id int PRIMARY KEY, parent_id int);
-            CREATE VIEW parents AS SELECT id FROM children;
+            CREATE MATERIALIZED VIEW parents AS SELECT id FROM children; CREATE UNIQUE INDEX ON parents (id);
         """,
         models=_models(),
     ),
