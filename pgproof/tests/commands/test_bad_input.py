@@ -100,6 +100,24 @@ def test_a_role_without_rights_is_told_what_was_not_checked(
     assert {finding["rule"]: finding["confidence"] for finding in document["findings"]}["INT01"] == "catalog"
 
 
+def test_what_people_can_give_is_listed_before_each_table_that_a_role_may_not_read(
+    run: Run, embedded_server: Server, embedded_database: str
+) -> None:
+    links = ";".join(
+        f"CREATE TABLE t{n} (id int PRIMARY KEY); CREATE TABLE l{n} (id int PRIMARY KEY,"
+        f" a int NOT NULL REFERENCES t{n}, b int NOT NULL REFERENCES t1)"
+        for n in range(1, 14)
+    )
+    with role(embedded_server, "sees_no_row", ""), psycopg.connect(embedded_database, autocommit=True) as connection:
+        connection.execute(links.encode())
+        ran = run("audit", as_role(embedded_database, "sees_no_row"), "--fail-on", "never")
+    listed = " ".join(ran.out.partition("Not checked, and what it needs")[2].split())
+    for given in ("--models", "--engine", "(pgproof record)", "pg_hba_file_rules()"):
+        assert listed.index("--alembic") < listed.index(given), "most rules wait for it"
+    assert "permission denied for table" not in listed
+    assert "more reasons: -v shows them" in listed
+
+
 def test_a_role_that_may_not_read_the_catalog(run: Run, embedded_server: Server, embedded_database: str) -> None:
     with role(embedded_server, "blind", ""), psycopg.connect(embedded_database, autocommit=True) as connection:
         connection.execute("REVOKE SELECT ON pg_catalog.pg_roles FROM PUBLIC")

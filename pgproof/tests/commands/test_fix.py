@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import subprocess
 import tomllib
@@ -72,7 +73,7 @@ def test_it_writes_two_revisions_that_mend_what_was_found(run: Run, database: st
     assert (additions.name[4:], drops.name[4:]) == ("_mend_the_applications.py", "_mend_the_applications_drops.py")
     text = additions.read_text()
     assert "INT01 association-without-unique (critical): public.applications may hold the same" in text
-    assert "down_revision: Union[str, Sequence[str], None] = 'a1'" in text
+    assert re.search(r"^down_revision: Union\[str, .*None\] = 'a1'$", text, re.MULTILINE)
     assert catalog(database) == before[0]
     upgrade(tmp_path, database)
     again = run("fix", database, "--alembic", "alembic.ini", *SELECTED)
@@ -242,8 +243,8 @@ def test_a_proof_leaves_out_what_has_no_effect_unless_people_keep_it(run: Run, d
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "proof.json is not a proof: it is not JSON; make one with pgproof prove"),
-        ('{"version": 2}', "proof.json is not a proof: make one with pgproof prove"),
+        ("{", "proof.json is no proof of this version of pgproof (Invalid JSON: "),
+        ('{"version": 2}', "proof.json is no proof of this version of pgproof (version: Input should be 1)"),
         (proof(), "the proof has no verdict on any operation: prove the revision to its end first"),
     ],
 )

@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -39,6 +41,29 @@ WAITING = """
             session.scalars(select(Author).where(Author.id == number)).all()
     print("ready", flush=True)
     time.sleep(60)
+"""
+
+SERVING = """
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+    from models import *
+
+    engine = filled()
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self):
+            with Session(engine) as session:
+                books = session.scalars(select(Book.title).where(Book.author_id == int(self.path[1:]))).all()
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(str(len(books)).encode())
+
+        def log_message(self, *arguments):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    print("ready", flush=True)
+    print(server.server_port, flush=True)
+    server.serve_forever()
 """
 
 
@@ -82,6 +107,28 @@ def test_signals_are_passed_on_once(programs: Any, number: signal.Signals) -> No
     assert (out, err) == (f"got {int(number)}\n", "")
     assert process.returncode == 7
     assert read_recording(file).incomplete is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_server_that_is_stopped_leaves_a_whole_recording_of_every_request(
+    programs: Any, number: signal.Signals
+) -> None:
+    process, file = start(programs, SERVING, start_new_session=True)
+    assert process.stdout is not None
+    port = int(process.stdout.readline())
+
+    def page(author: int) -> bytes:
+        with urlopen(f"http://127.0.0.1:{port}/{author}", timeout=DEADLINE) as answer:
+            return bytes(answer.read())
+
+    with ThreadPoolExecutor(8) as visitors:
+        assert set(visitors.map(page, [1, 2, 3, 4] * 10)) == {b"3"}
+    process.send_signal(number)
+    process.communicate(timeout=DEADLINE)
+    recording = read_recording(file)
+    (asked,) = [each for each in recording.statements if "SELECT book.title" in each.text]
+    assert (process.returncode, recording.incomplete, asked.calls) == (128 + number, None, 40)
+    assert [(site.line.file, site.function) for site in asked.sites] == [("program.py", "do_GET")]
 
 
 def test_ctrl_c_in_a_terminal_reaches_the_program_once(programs: Any) -> None:

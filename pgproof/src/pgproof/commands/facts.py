@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from pgproof.audit import INTERRUPTED, ask
 from pgproof.errors import PgproofError
 from pgproof.facts.collect import CollectOptions, Connection
-from pgproof.facts.experiments import read_experiments
+from pgproof.facts.experiments import Experiments, read_experiments
 from pgproof.facts.model import Facts
 from pgproof.facts.project.child import Project
 from pgproof.facts.project.gather import ProjectOptions, with_project
@@ -90,32 +90,37 @@ def gather_from(
         PgproofError: no connection, no snapshot, or a server that went away.
     """
     started = time.perf_counter()
+    proof = _proof(options)
     match source:
         case SnapshotSource(path):
-            facts = _with_project(_snapshot(path), options)
+            facts = _with_project(_snapshot(path), options, proof)
             _refuse_unknown_schemas(facts, options.schema_names)
             return Gathered(facts, time.perf_counter() - started, tuple(_unread(facts)))
         case ServerSource() as server:
             with connect(server) as connection:
                 reading = ReadOptions(identify=options.engine is not None)
-                facts = _with_project(read_facts(connection, reading), options)
+                facts = _with_project(read_facts(connection, reading), options, proof)
                 _refuse_unknown_schemas(facts, options.schema_names)
                 answers = _answers(connection, facts, rules, options, errors, keep_partial=keep_partial)
             warnings = (*_warnings(facts), *_unread(facts))
             return Gathered(facts.with_answers(answers), time.perf_counter() - started, warnings)
 
 
-def _with_project(facts: Facts, options: Options) -> Facts:
+def _proof(options: Options) -> Experiments | None:
+    """What the proof of a run says, before a server is asked for anything."""
+    try:
+        return None if options.proof is None else read_experiments(options.proof)
+    except PgproofError as error:
+        raise ConfigurationError(f"--proof {error}") from None
+
+
+def _with_project(facts: Facts, options: Options, experiments: Experiments | None) -> Facts:
     recording = None if options.workload in (None, STATEMENTS) else Path(str(options.workload))
     asked = ProjectOptions(options.models, options.engine, options.processes, options.alembic, recording)
     if asked != ProjectOptions():
         facts = with_project(facts, Project(Path.cwd()), asked)
     if options.proof is None:
         return facts
-    try:
-        experiments = read_experiments(options.proof)
-    except PgproofError as error:
-        raise ConfigurationError(f"--proof {error}") from None
     if experiments is None or not experiments.belongs_to(facts.migrations):
         why = (
             "was stopped before a revision ran: make it again with pgproof prove"
@@ -181,9 +186,9 @@ def _question_bar(errors: Console) -> Iterator[Callable[[int, int], None]]:
         TimeRemainingColumn(),
         console=errors,
         transient=True,
-        disable=not errors.is_terminal,
     )
-    with bar:
+    # A bar that is disabled ends with an empty line in older versions of rich.
+    with bar if errors.is_terminal else nullcontext():
         task = bar.add_task("questions", total=None)
 
         def progress(done: int, total: int) -> None:

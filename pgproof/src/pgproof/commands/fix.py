@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pgproof.audit import Audit
+from pgproof.commands.named_files import refuse_no_chain
 from pgproof.commands.output import write
 from pgproof.commands.proof_file import read_proof
 from pgproof.errors import PgproofError
@@ -55,12 +56,23 @@ class FixOptions:
     dry_run: bool
     proof: Path | None = None
 
+    @property
+    def decided(self) -> Path | None:
+        """The decisions that people took; None where a dry run is yet to write them."""
+        return None if self.decisions is None or (self.dry_run and not self.decisions.exists()) else self.decisions
 
-def refuse_unusable(fixing: FixOptions, options: Options) -> None:
-    """Refuse options that contradict each other, before a server is asked.
+
+def refuse_unusable(fixing: FixOptions, options: Options, directory: Path) -> None:
+    """Refuse options that contradict each other and files that cannot be used, before a server is asked.
+
+    Args:
+        fixing: what to write.
+        options: of the run.
+        directory: of the project.
 
     Raises:
-        ConfigurationError: nothing would be written, or a file could not be.
+        ConfigurationError: nothing would be written, or a file could not be, or not be read.
+        PgproofError: there is no such alembic.ini.
     """
     if fixing.alembic is None and fixing.sql is None and not fixing.dry_run:
         raise ConfigurationError("give --alembic alembic.ini for a revision, --sql FILE for plain SQL, or --dry-run")
@@ -73,6 +85,12 @@ def refuse_unusable(fixing: FixOptions, options: Options) -> None:
     for option, file in (("--sql", fixing.sql), ("--patch", fixing.patch), ("--decisions", fixing.decisions)):
         if file is not None and (file.is_dir() or not file.resolve().parent.is_dir()):
             raise ConfigurationError(f"{option} {file} names no file in a folder that is there: choose another")
+    if fixing.alembic is not None:
+        refuse_no_chain(fixing.alembic, directory)
+    if fixing.decided is not None:
+        _read(fixing.decided)
+    if fixing.proof is not None:
+        _proven(fixing.proof)
 
 
 @dataclass(frozen=True)
@@ -111,8 +129,8 @@ def fix_findings(audit: Audit, source: ServerSource | SnapshotSource, project: P
     named = named_by_models(wanted_of(audit.findings, catalog, models), project, models.names if models else ())
     wanted = named.wanted
     files: list[str] = []
-    if fixing.decisions is not None and (fixing.decisions.exists() or not fixing.dry_run):
-        decisions = _read(fixing.decisions)
+    if fixing.decided is not None:
+        decisions = _read(fixing.decided)
         wanted = _decided(decisions, wanted, catalog)
         planned = plan(wanted, catalog, version, proven)
         _refuse_unknown_verdicts(decisions, planned)
@@ -147,8 +165,9 @@ def fix_findings(audit: Audit, source: ServerSource | SnapshotSource, project: P
 
 
 def _proven(file: Path) -> Proven:
+    proof = read_proof(file)
     try:
-        return verdicts_of(read_proof(file))
+        return verdicts_of(proof)
     except PgproofError as error:
         raise ConfigurationError(f"--proof: {error}") from None
 

@@ -78,7 +78,7 @@ def fix(
 
     options = options_of(context)
     fixing = FixOptions(None if sql else options.alembic, sql, patch, decisions, message, dry_run, options.proof)
-    refuse_unusable(fixing, options)
+    refuse_unusable(fixing, options, here())
     looking = replace(audit_options(options, date.today()), baseline=None)
     parsed = source_of(source)
     gathered = gather_from(parsed, rules_of(looking), options, errors_console())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from pgproof.commands.choices import CLEAN, FOUND, NOT_CHECKED
 from pgproof.commands.facts import gather_from, server_source
+from pgproof.commands.named_files import refuse_unusable
 from pgproof.proof.scratch import Mode
 from pgproof.proving.document import Document
 from pgproof.proving.run import Progress as Told
@@ -62,6 +63,7 @@ def prove_pending(source: str, options: Options, proving: ProveOptions, director
     if proving.rows == "copy" and proving.scale not in (None, 1.0):
         raise ConfigurationError("--data copy has as many rows as the source: leave out --scale")
     server = server_source(source)
+    refuse_unusable(options, directory, proving.changed)
     only_database = options.model_copy(update={"alembic": None, "models": (), "engine": None, "proof": None})
     # Rows that are made anew keep, or break, what those of the source do: only questions to the data tell.
     asking = [each for each in all_rules() if proving.rows == "synthetic" and each.metadata.family == "integrity"]
@@ -98,9 +100,9 @@ def _bar(errors: Console) -> Iterator[Told]:
         TimeElapsedColumn(),
         console=errors,
         transient=True,
-        disable=not errors.is_terminal,
     )
-    with bar:
+    # A bar that is disabled ends with an empty line in older versions of rich.
+    with bar if errors.is_terminal else nullcontext():
         task = bar.add_task("proof", total=None)
 
         def told(stage: str, done: int, total: int) -> None:

@@ -62,7 +62,9 @@ def options_of(context: typer.Context) -> Options:
         given[name] = ",".join(given[name]) if given[name] else None
     for name in ("schema", "models"):
         given[name] = tuple(given[name] or ())
-    return load_options(context.params.get("config"), here(), given)
+    # Older versions of typer have text here, of which the command alone gets a path.
+    config = context.params.get("config")
+    return load_options(None if config is None else Path(config), here(), given)
 
 
 def described(options: Options) -> dict[str, str]:

@@ -46,7 +46,10 @@ _REMEDIES = (
     ("unsupported startup parameter", "PgBouncer refuses a parameter: take options out of the URL"),
     ("starting up", "the server is starting: try again in a moment"),
     ("Connection refused|No such file or directory", "no server listens there: correct host and port"),
-    ("failed to resolve host|could not translate host name", "nobody knows that host: correct it"),
+    (
+        "failed to resolve host|could not translate host name|name or service not known|nodename nor servname",
+        "nobody knows that host: correct it",
+    ),
     ("timeout expired", f"no answer within {CONNECT_SECONDS} s: check host, port and firewall"),
     ('role ".*" does not exist', "that user does not exist: create it, or correct the URL"),
     ('database ".*" does not exist', "that database does not exist: correct the URL"),

@@ -38,6 +38,20 @@ class Branch:
         )
 
 
+def base_of(directory: Path, reference: str) -> str:
+    """Return the commit at which a branch left a reference.
+
+    Args:
+        directory: the project's root, within a git repository.
+        reference: such as origin/main.
+
+    Raises:
+        PgproofError: git does not know the reference, or the project is not in a repository.
+    """
+    (base,) = _git(directory, "merge-base", reference, "HEAD") or [reference]
+    return base
+
+
 def branch_since(directory: Path, migrations: Migrations, reference: str) -> Branch:
     """Return what was done to the chain since a branch left a reference, uncommitted files included.
 
@@ -49,7 +63,7 @@ def branch_since(directory: Path, migrations: Migrations, reference: str) -> Bra
     Raises:
         PgproofError: git does not know the reference, or the project is not in a repository.
     """
-    (base,) = _git(directory, "merge-base", reference, "HEAD") or [reference]
+    base = base_of(directory, reference)
     before = set(_git(directory, "ls-tree", "-r", "--name-only", base))
     changed = set(_git(directory, "diff", "--name-only", "--relative", base))
     added = frozenset(each.id for each in migrations.revisions if each.line.file not in before)

@@ -162,16 +162,21 @@ def _ending(document: Document, *, verbose: bool) -> _Lines:
 
 
 def _not_checked(entries: Iterable[NotCheckedDocument], *, verbose: bool) -> Iterator[str]:
+    """What most rules wait for comes first; what concerns no table, which people can give, is never left out."""
     grouped: dict[str, dict[str, int]] = defaultdict(dict)
+    general = set()
     for entry in entries:
         rules = grouped[entry.needs]
         rules[entry.rule] = rules.get(entry.rule, 0) + len(entry.objects)
-    shown = list(grouped.items())
-    for needs, rules in shown if verbose else shown[:_MOST_REASONS]:
+        if all(each.schema is None for each in entry.objects):
+            general.add(entry.needs)
+    ordered = sorted(grouped.items(), key=lambda each: (each[0] not in general, -len(each[1])))
+    shown = ordered if verbose else ordered[: max(_MOST_REASONS, len(general))]
+    for needs, rules in shown:
         listed = ", ".join(f"{rule} ({count} objects)" if count > 1 else rule for rule, count in rules.items())
         yield f"{listed}: {printable(needs)}"
-    if len(shown) > _MOST_REASONS and not verbose:
-        yield f"and {len(shown) - _MOST_REASONS} more reasons: -v shows them"
+    if len(shown) < len(ordered):
+        yield f"and {len(ordered) - len(shown)} more reasons: -v shows them"
 
 
 def _counted(findings: Iterable[FindingDocument]) -> str:
