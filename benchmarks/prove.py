@@ -82,10 +82,12 @@ def to_markdown(version: str, seconds: float, proof: Document) -> str:
     known = ", ".join(f"{name} {number}" for name, number in versions(version).items())
     lines = ["# The proof of the analysed platform", "", f"{machine()}; {known}.", ""]
     missed = f"missed by {seconds - WANTED_SECONDS:.0f} s" if seconds >= WANTED_SECONDS else "held"
+    back = sum(each.command == "downgrade" for each in proof.kills)
     lines += [
         f"`pgproof prove --scale 1 --traffic` of {', '.join(proof.revisions)} on {proof.data.rows:,} rows: "
         f"{proof.verdict} in {seconds:.0f} s (less than {WANTED_SECONDS:.0f} s wanted: {missed}); "
-        f"{len(proof.kills)} kills, {len(proof.statements)} statements and {len(proof.writes)} tables timed.",
+        f"{len(proof.kills)} kills, {back} of them of the downgrade, "
+        f"{len(proof.statements)} statements and {len(proof.writes)} tables timed.",
         "",
     ]
     if proof.traffic is not None:

@@ -235,6 +235,27 @@ PARTITIONED = Case(
         constraints.AddCheck("public", "days", "ck_days_n", "n >= 0"),
     ),
 )
+UNCHECKED = Case(
+    """
+    CREATE SCHEMA sales; CREATE TABLE sales.codes (id int, code text, PRIMARY KEY (id, code));
+    CREATE TABLE "no:tes %s" (id int PRIMARY KEY, code_id int, code text, n int, state varchar(9) DEFAULT 'new');
+    CREATE TABLE days (id int, n int) PARTITION BY RANGE (id); CREATE TABLE days_1 PARTITION OF days DEFAULT;
+    INSERT INTO sales.codes SELECT n, n FROM generate_series(1, 9) AS n;
+    INSERT INTO "no:tes %s" SELECT n, n, n FROM generate_series(1, 9) AS n; INSERT INTO days VALUES (1, 1);
+    ALTER TABLE "no:tes %s"
+        ADD CONSTRAINT "re:fers %s" FOREIGN KEY (code_id, code) REFERENCES sales.codes MATCH FULL
+            ON UPDATE CASCADE ON DELETE SET NULL (code_id) DEFERRABLE INITIALLY DEFERRED NOT VALID,
+        ADD CONSTRAINT "che:cked %s" CHECK (n > 0 AND code <> 'a:b %s' AND state NOT IN ('a:b', ']')
+            AND state IN ('a:b %s', 'new')) NO INHERIT NOT VALID;
+    ALTER TABLE days ADD CONSTRAINT positive CHECK (n > 0) NOT VALID;
+    COMMENT ON CONSTRAINT "re:fers %s" ON "no:tes %s" IS 'since :May, it''s %s';
+    """,
+    (
+        constraints.ValidateConstraint("public", "no:tes %s", "re:fers %s"),
+        constraints.ValidateConstraint("public", "no:tes %s", "che:cked %s"),
+        constraints.ValidateConstraint("public", "days", "positive"),
+    ),
+)
 LEFT_OVERS = Case(
     """
     CREATE TABLE t (a int, b int); INSERT INTO t SELECT n, n FROM generate_series(1, 20) AS n;
@@ -255,5 +276,6 @@ CASES = {
     "rows that move": MOVES,
     "composite keys": COMPOSITE,
     "partitions": PARTITIONED,
+    "not valid": UNCHECKED,
     "left-overs": LEFT_OVERS,
 }

@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
+from pgproof.proof.clients import Function
+from pgproof.proof.fingerprint import CatalogFingerprint
 from pgproof.proof.kills import KillMode
 from pgproof.proving.copies import OwnedCopies
-from pgproof.proving.killing import Expected, Killed, Round, both_modes, kill_everywhere, places_of, problem_of
-from pgproof.proving.round_trip import read_state
-from pgproof.proving.watched import watch
+from pgproof.proving.killing import FEWEST, Killed, Round, Way, kill_each, kill_everywhere, problem_of
+from pgproof.proving.round_trip import State, read_state
+from pgproof.proving.watched import Watched, watch
 
 from .conftest import VERSION_TABLE, Project
 
@@ -18,21 +20,21 @@ BOTH = (KillMode.client, KillMode.backend)
 Kill = Callable[..., tuple[Killed, ...]]
 
 
+def upward(project: Project, copies: OwnedCopies, template: str) -> Way:
+    client = project.client("upgrade", "a2")
+    with copies.fresh(template) as copy:
+        before = read_state(copy.admin_url, VERSION_TABLE)
+        run = watch(copy.url, copy.admin_url, client, 60)
+        assert run.problem is None
+        left = read_state(copy.admin_url, VERSION_TABLE)
+    return Way("upgrade", template, client, run, before, left, VERSION_TABLE, 60)
+
+
 @pytest.fixture
 def kill(project: Project, copies: OwnedCopies, template: str) -> Kill:
     def run(modes: tuple[KillMode, ...] = BOTH) -> tuple[Killed, ...]:
-        client = project.client("upgrade", "a2")
-        with copies.fresh(template) as copy:
-            before = read_state(copy.admin_url, VERSION_TABLE)
-            undisturbed = watch(copy.url, copy.admin_url, client, 60)
-            assert undisturbed.problem is None
-            expected = Expected(before, read_state(copy.admin_url, VERSION_TABLE), VERSION_TABLE)
-        places = places_of(undisturbed.statements)
-
-        def who(number: int) -> KillMode:
-            return modes[number % len(modes)]
-
-        return kill_everywhere(copies, template, client, expected, who, 60, places=places).kills
+        way = upward(project, copies, template)
+        return kill_everywhere(copies, way, lambda number: modes[number % len(modes)]).kills
 
     return run
 
@@ -107,20 +109,60 @@ def test_rows_that_are_written_twice(project: Project, kill: Kill) -> None:
     assert "public.customers had 301 rows and has" in problem.what
 
 
-def test_the_second_way_to_kill_is_tried_where_there_is_time() -> None:
-    rounds: list[list[KillMode]] = []
+def test_a_downgrade_that_cannot_be_run_again(project: Project, copies: OwnedCopies, template: str) -> None:
+    made = """
+    with op.get_context().autocommit_block():
+        op.execute("CREATE TABLE IF NOT EXISTS one (id int)")
+        op.execute("CREATE TABLE IF NOT EXISTS two (id int)")
+    """
+    client = project.client("downgrade", "a1")
+    found = []
+    for drop in ("DROP TABLE", "DROP TABLE IF EXISTS"):
+        project.revision(made, made.replace("CREATE TABLE IF NOT EXISTS", drop).replace(" (id int)", ""))
+        with copies.fresh(template) as upgraded, copies.fresh(template) as copy:
+            before = read_state(copy.admin_url, VERSION_TABLE)
+            for each in (upgraded, copy):
+                assert watch(each.url, each.admin_url, project.client("upgrade", "a2"), 60).problem is None
+            run = watch(copy.url, copy.admin_url, client, 60)
+            way = Way("downgrade", upgraded.name, client, run, before, before, VERSION_TABLE, 60)
+            found.append(kill_everywhere(copies, way, lambda number: BOTH[number % 2]).kills)
+    stuck, holding = map(problem_of, found)
+    assert stuck is not None
+    assert stuck.what.startswith("the downgrade was killed (client) at DROP TABLE one: the run after it failed")
+    assert holding is None
+    assert [each.statement.split()[0] for each in found[1]] == ["DROP", "DROP", "UPDATE", "COMMIT"]
+    assert {each.command for each in found[1]} == {"downgrade"}
 
-    def one_round(modes: Callable[[int], KillMode], budget: float) -> Round:
-        rounds.append([modes(number) for number in range(2)])
-        return Round(tuple(Killed(f"statement {number}", modes(number), None) for number in range(2)), 0)
 
-    killed, left_out = both_modes(one_round, budget=60)
-    assert rounds == [[KillMode.client, KillMode.backend], [KillMode.backend, KillMode.client]]
-    assert len({(each.statement, each.mode) for each in killed}) == 4
+def test_the_upgrade_comes_first_and_a_round_that_does_not_fit_is_left_out() -> None:
+    nothing = State(CatalogFingerprint(()), ())
+    run = Watched((), 0.0, 1.0, 0, "", None)
+    client = Function(print)
+    up, down = (
+        Way(command, "", client, run, nothing, nothing, VERSION_TABLE, 60) for command in ("upgrade", "downgrade")
+    )
+    rounds: list[tuple[str, float, list[KillMode]]] = []
+
+    def one_round(way: Way, modes: Callable[[int], KillMode], budget: float, fewest: int) -> Round:
+        rounds.append((way.command, round(budget), [modes(number) for number in range(2)]))
+        kills = tuple(Killed(f"statement {number}", modes(number), None, way.command) for number in range(2))
+        return Round(kills, 3 if budget < 0.1 else 0)
+
+    client_first, backend_first = list(BOTH), [KillMode.backend, KillMode.client]
+    killed, left_out = kill_each((up, down), one_round, budget=60)
+    assert rounds == [
+        ("upgrade", 45, client_first),
+        ("upgrade", 45, backend_first),
+        ("downgrade", 60, client_first),
+        ("downgrade", 60, backend_first),
+    ]
+    assert len({(each.command, each.statement, each.mode) for each in killed}) == 8
     assert left_out is None
-    killed, left_out = both_modes(one_round, budget=0)
-    assert len(killed) == 2
+    killed, left_out = kill_each((up, down), one_round, budget=0)
+    assert [(each.command, each.mode) for each in killed] == [("upgrade", mode) for mode in BOTH]
     assert left_out is not None
+    assert "3 of the upgrade's 5 statements were not killed at" in left_out
+    assert "the downgrade was not killed" in left_out
 
 
 def test_statements_are_left_out_evenly_where_the_time_is_short(
@@ -134,17 +176,12 @@ def test_statements_are_left_out_evenly_where_the_time_is_short(
         """,
         "pass",
     )
-    client = project.client("upgrade", "a2")
-    with copies.fresh(template) as copy:
-        before = read_state(copy.admin_url, VERSION_TABLE)
-        run = watch(copy.url, copy.admin_url, client, 60)
-        expected = Expected(before, read_state(copy.admin_url, VERSION_TABLE), VERSION_TABLE)
-    places = places_of(run.statements)
-    assert len(places) == 22
-    done = kill_everywhere(
-        copies, template, client, expected, lambda number: KillMode.client, 60, places=places, budget=0.1
-    )
-    # Five tell how long one takes; of the others there is time for one more.
-    assert 5 < len(done.kills) < 10
-    assert len(done.kills) + done.left_out == len(places)
+    way = upward(project, copies, template)
+    assert len(way.places) == 22
+    done = kill_everywhere(copies, way, lambda number: KillMode.client, budget=0.1)
+    places = list(way.places)
+    killed = [places.index(each.statement) for each in done.kills]
+    assert killed == [3, 7, 11, 15, 18, 21]
+    assert len(killed) == FEWEST
+    assert done.left_out == len(places) - FEWEST
     assert problem_of(done.kills) is None

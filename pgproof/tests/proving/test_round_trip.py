@@ -76,6 +76,20 @@ def test_rows_that_are_lost(project: Project, go: Callable[..., RoundTrip]) -> N
     assert (trip.catalog_equal, trip.rows_equal) == (True, False)
 
 
+def test_json_that_became_jsonb_has_lost_its_text(project: Project, go: Callable[..., RoundTrip], shop: Copy) -> None:
+    with psycopg.connect(shop.url) as connection:
+        connection.execute("ALTER TABLE orders ADD data json")
+        connection.execute("""UPDATE orders SET data = '{"b":1,  "a":2}' WHERE id = 1""")
+    project.revision(
+        'op.execute("ALTER TABLE orders ALTER data TYPE jsonb")',
+        'op.execute("ALTER TABLE orders ALTER data TYPE json")',
+    )
+    trip = go()
+    assert names(trip) == ["rows lost"]
+    assert "public.orders has as many rows, and other values" in trip.problems[0].what
+    assert trip.catalog_equal is True
+
+
 def test_rows_that_are_deleted(project: Project, go: Callable[..., RoundTrip]) -> None:
     project.revision('op.execute("DELETE FROM orders WHERE id <= 100")', "pass")
     trip = go()

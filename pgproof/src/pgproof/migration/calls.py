@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import singledispatch
 
 from pgproof.facts.catalog import Action
-from pgproof.migration.python_text import Code, call, identifier, text_clause
+from pgproof.migration.python_text import Code, call, comment, identifier, text_clause
 from pgproof.remedy import defaults, settings
 from pgproof.remedy.column_types import ChangeType
 from pgproof.remedy.constraints import (
@@ -28,6 +28,7 @@ from pgproof.remedy.quarantine import DROP_SCHEMA_IF_EMPTY, Aside, QuarantineAnd
 
 _AT_ONCE = 1_000
 """Rows of one move, which bounds for how long they are locked."""
+_JSON = comment("The values come back, and not the text as it was: its spaces, the order of its keys, repeated keys.")
 
 
 @dataclass(frozen=True)
@@ -202,8 +203,8 @@ def _(operation: AddCheck, moving: dict[str, Code]) -> Calls:
 def _(operation: ValidateConstraint, moving: dict[str, Code]) -> Calls:
     return Calls(
         call("_validate", operation.schema, operation.table, operation.name),
-        ["# Nothing: a valid constraint stays valid."],
-        frozenset({"validate"}),
+        call("_unvalidate", operation.schema, operation.table, operation.name),
+        frozenset({"validate", "unvalidate"}),
     )
 
 
@@ -245,9 +246,10 @@ def _(operation: defaults.SetDefault | settings.SetDefault, moving: dict[str, Co
 @_calls.register
 def _(operation: ChangeType, moving: dict[str, Code]) -> Calls:
     column = (operation.table, operation.column)
+    down = call("_change_type", *column, schema=operation.schema, old=operation.type, new=operation.previous)
     return Calls(
         call("_change_type", *column, schema=operation.schema, old=operation.previous, new=operation.type),
-        call("_change_type", *column, schema=operation.schema, old=operation.type, new=operation.previous),
+        [*(_JSON if operation.previous == "json" else ()), *down],
         frozenset({"column_type"}),
     )
 

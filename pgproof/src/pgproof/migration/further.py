@@ -19,7 +19,10 @@ _TIME_ZONE = (
     " change writes every row anew while everybody waits"
 )
 _DECIDE = "or say so in the file of --decisions"
-_LOST = f"spaces, the order of keys and repeated keys would be lost: change it by hand, {_DECIDE}"
+_LOST = (
+    "spaces, the order of keys and repeated keys would be lost, and no downgrade brings them back: change it by hand,"
+    f" {_DECIDE}"
+)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ _NEEDS = {
     "index_as_it_was": (),
     "constraint": (),
     "validate": ("constraint", "quoted"),
+    "unvalidate": ("constraint", "quoted"),
     "check": ("like", "validate"),
     "not_null": ("check",),
     "key": ("index", "constraint", "quoted"),

@@ -88,11 +88,13 @@ class KillDocument:
         statement: that the server had just got.
         mode: `client` for SIGKILL of the process, `backend` for pg_terminate_backend.
         rerun: `completes`, or what it did instead.
+        command: what was running, and was run again.
     """
 
     statement: str
     mode: Literal["client", "backend"]
     rerun: str
+    command: Literal["upgrade", "downgrade"] = "upgrade"
 
 
 @dataclass(frozen=True)

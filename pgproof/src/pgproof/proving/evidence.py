@@ -96,7 +96,7 @@ class Evidence:
             round_trip=self._round_trip(),
             from_empty=self.from_empty,
             kills=tuple(
-                documents.KillDocument(each.statement, each.mode.value, each.problem or "completes")
+                documents.KillDocument(each.statement, each.mode.value, each.problem or "completes", each.command)
                 for each in self.kills or ()
             ),
             kills_left_out=self.kills_left_out,
@@ -128,6 +128,7 @@ class Evidence:
         ways: tuple[Direction, ...] = ("upgrade", "downgrade", "upgrade")
         quiet = tuple(held(self.held, None, tables, self.sent)) if ran else None
         busy = self.loaded
+        kills = None if self.kills is None else [each for each in self.kills if each.command == "upgrade"]
         return Experiments(
             server_version=self.scratch.server_version,
             rows=self.scratch.rows,
@@ -148,8 +149,8 @@ class Evidence:
             if busy is None
             else tuple(held(busy.held, busy.waits, tables, by_revision(busy.run, self.revisions))),
             written=tuple(written(*self.files, self.sent)) if ran else None,
-            kills=None if self.kills is None else len(self.kills),
-            not_rerun=tuple(not_rerun(self.kills or (), self.sent)),
+            kills=None if kills is None else len(kills),
+            not_rerun=tuple(not_rerun(kills or (), self.sent)),
             stopped=self.stopped,
         )
 

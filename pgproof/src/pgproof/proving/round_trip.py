@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import psycopg
@@ -29,10 +30,15 @@ Step = Literal["upgrade", "downgrade", "second upgrade"]
 
 @dataclass(frozen=True)
 class State:
-    """What a migration may change, and its downgrade must restore."""
+    """What a migration may change, and its downgrade must restore.
+
+    Attributes:
+        seconds: that it took to read.
+    """
 
     catalog: CatalogFingerprint
     rows: tuple[TableRows, ...]
+    seconds: float = field(default=0.0, compare=False)
 
     @property
     def quarantined(self) -> int:
@@ -86,12 +92,12 @@ class RoundTrip:
 
 def read_state(admin_url: str, version_table: str) -> State:
     """Return the catalog and the rows of a database, but for the table that says which revision it is at."""
+    started = time.perf_counter()
     with psycopg.connect(admin_url, autocommit=True) as connection:
         schemas = [name for (name,) in connection.execute(_SCHEMAS).fetchall()]
-        return State(
-            read_fingerprint(connection, exclude=[version_table]),
-            hash_rows(connection, schemas=schemas, exclude=[version_table]),
-        )
+        catalog = read_fingerprint(connection, exclude=[version_table])
+        rows = hash_rows(connection, schemas=schemas, exclude=[version_table])
+    return State(catalog, rows, time.perf_counter() - started)
 
 
 def travel(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -35,11 +36,11 @@ from pgproof.proving.document import Document, FromEmptyDocument, StageDocument
 from pgproof.proving.evidence import Evidence
 from pgproof.proving.experiments import by_revision, from_empty, one_by_one, table_files, taken_back
 from pgproof.proving.findings import with_questions_answered
-from pgproof.proving.killing import Expected, both_modes, kill_everywhere, places_of
+from pgproof.proving.killing import Direction, Way, kill_each, kill_everywhere
 from pgproof.proving.load import held_by_migration, mix, under_traffic
 from pgproof.proving.measuring import first_times, measure
 from pgproof.proving.pending import BASE, HEAD, Pending, pending
-from pgproof.proving.round_trip import Problem, RoundTrip, described, failure, travel
+from pgproof.proving.round_trip import Problem, RoundTrip, State, described, failure, travel
 from pgproof.proving.verdicts import Shown
 from pgproof.proving.watched import Watched, watch
 from pgproof.proving.workload import Drawn, asked, draw
@@ -83,7 +84,7 @@ class Wanted:
     traffic: bool = False
     guarded: bool = True
     time_limit: float = 600.0
-    kill_budget: float = 60.0
+    kill_budget: float = 50.0
     scratch_url: str | None = None
     changed: str | None = None
 
@@ -176,7 +177,7 @@ class _Proof:
                 with self._stage("traffic"):
                     self._load(template)
             with self._stage("kills"):
-                self._kill(template, trip)
+                self._kill(template, upgraded, trip)
             with self._stage("measuring"):
                 self._measure(upgraded)
             with self._stage("demonstrations"):
@@ -274,25 +275,33 @@ class _Proof:
                 self._evidence.problems.append(replace(problem, name=f"under traffic: {problem.name}"))
             self._evidence.loaded = loaded
 
-    def _kill(self, template: str, trip: RoundTrip) -> None:
+    def _kill(self, template: str, upgraded: Copy, trip: RoundTrip) -> None:
         assert trip.upgraded is not None
-        expected = Expected(trip.before, trip.upgraded, self._chain.version_table)
-        places = places_of(trip.runs[0].statements)
-        limit = min(self._wanted.time_limit, max(60.0, 10 * trip.runs[0].seconds))
-        self._evidence.kills, self._evidence.kills_left_out = both_modes(
-            lambda modes, budget: kill_everywhere(
+        ways = [self._way("upgrade", template, trip.runs[0], trip.before, trip.upgraded)]
+        if not trip.problems:
+            ways.append(self._way("downgrade", upgraded.name, trip.runs[1], trip.before, trip.before))
+        places = sum(len(way.places) for way in ways)
+        killed = itertools.count(1)
+        self._evidence.kills, self._evidence.kills_left_out = kill_each(
+            ways,
+            lambda way, modes, budget, fewest: kill_everywhere(
                 self._copies,
-                template,
-                self._client("upgrade"),
-                expected,
+                way,
                 modes,
-                limit,
-                places=places,
                 budget=budget,
-                told=lambda number: self._progress("kills", number, len(places)),
+                fewest=fewest,
+                told=lambda number: self._progress("kills", next(killed), places),
             ),
             self._wanted.kill_budget,
         )
+        if trip.problems:
+            said = "the downgrade was not killed, since it does not hold without that"
+            left_out = self._evidence.kills_left_out
+            self._evidence.kills_left_out = f"{left_out}; {said}" if left_out else said
+
+    def _way(self, command: Direction, template: str, run: Watched, before: State, left: State) -> Way:
+        limit = min(self._wanted.time_limit, max(60.0, 10 * run.seconds))
+        return Way(command, template, self._client(command), run, before, left, self._chain.version_table, limit)
 
     def _measure(self, upgraded: Copy) -> None:
         shown = self._shown

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pgproof.facts.catalog import Action
-from pgproof.remedy.names import quoted
+from pgproof.remedy.names import literal, quoted
 from pgproof.remedy.operation import Operation
 
 _MOMENT = "everybody for a moment, once it has the lock; rows are checked under a lock that lets reads and writes pass"
 _FOREIGN_KEY_MOMENT = (
     "writes to both tables for a moment; rows are checked under a lock that lets reads and writes pass"
 )
+
+_CAST_LIST, _LIST = r"(ANY|ALL) \(\((ARRAY\[(?:[^]']|'[^']*')*\])\)::text\[\]\)", r"\1 (\2)"
+"""As regexp_replace has them: a list of varchar in the text of a check, and the list without its cast."""
 
 
 def _alter(schema: str, table: str, change: str) -> str:
@@ -175,7 +178,7 @@ class AddCheck(Operation):
 
 @dataclass(frozen=True)
 class ValidateConstraint(Operation):
-    """VALIDATE CONSTRAINT of one that was added NOT VALID; it changes no row, and nothing takes it back."""
+    """VALIDATE CONSTRAINT of one that was added NOT VALID; its way back puts the same one, NOT VALID, in its place."""
 
     schema: str
     table: str
@@ -183,16 +186,37 @@ class ValidateConstraint(Operation):
 
     kind: ClassVar[str] = "validate constraint"
     lock: ClassVar[str] = "SHARE UPDATE EXCLUSIVE"
-    blocks: ClassVar[str] = "nobody but other changes of the schema"
-    reversible: ClassVar[bool] = False
+    blocks: ClassVar[str] = (
+        "nobody but other changes of the schema; its reverse locks everybody out for a moment and reads no row"
+    )
 
     def forward(self) -> tuple[str, ...]:
         """Return the validation."""
         return (_alter(self.schema, self.table, f"VALIDATE CONSTRAINT {quoted(self.name)}"),)
 
     def reverse(self) -> tuple[str, ...]:
-        """Return nothing: a valid constraint cannot be made unvalidated."""
-        return ()
+        """Return the exchange for the constraint as it is then, NOT VALID, in one statement: no row gets past it.
+
+        A list of varchar, such as `state IN ('a', 'b')`, reads itself differently from the text that PostgreSQL gives
+        of it (`ANY ((ARRAY[...])::text[])`), but the same without the cast of the whole list.
+        """
+        name, table = quoted(self.name), quoted(self.schema, self.table)
+        exchange = literal(f"ALTER TABLE {table} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} ")
+        commented = literal(f"COMMENT ON CONSTRAINT {name} ON {table} IS ")
+        this = f"conrelid = {literal(table)}::regclass AND conname = {literal(self.name)}"
+        uncast = f"regexp_replace(was, {literal(_CAST_LIST)}, {literal(_LIST)}, 'g')"
+        body = (
+            "DECLARE was text; said text; written text; BEGIN"
+            " SELECT pg_get_constraintdef(oid), obj_description(oid, 'pg_constraint') INTO was, said"
+            f" FROM pg_constraint WHERE {this} AND convalidated;"
+            " IF NOT FOUND THEN RETURN; END IF;"
+            f" FOREACH written IN ARRAY ARRAY[{uncast}, was] LOOP"
+            f" EXECUTE {exchange} || written || ' NOT VALID';"
+            f" EXIT WHEN was || ' NOT VALID' = (SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE {this});"
+            " END LOOP;"
+            f" IF said IS NOT NULL THEN EXECUTE {commented} || quote_literal(said); END IF; END"
+        )
+        return (f"DO {literal(body).strip()}",)
 
 
 @dataclass(frozen=True)

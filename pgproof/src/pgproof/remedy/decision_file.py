@@ -29,7 +29,8 @@ _EXPIRED = """
 """
 _TYPES = """
 # With `change = true` a column gets another type, under a lock that the table is small enough for. Of json the text as
-# it came is gone then: its spaces, the order of its keys and repeated keys; the downgrade brings back the values alone.
+# it came is gone then: its spaces, the order of its keys and repeated keys. The downgrade brings back the values alone,
+# so that `pgproof prove` finds rows lost where any text was another one.
 """
 _LEFT_OUT = """
 # What the proof speaks against, and why; with `keep = true` it is done all the same.

@@ -116,7 +116,8 @@ def _run(document: Document) -> Iterator[str]:
     )
     if document.kills:
         well = sum(each.rerun == "completes" for each in document.kills)
-        yield f"Killed at {len(document.kills)} statements and run again: {well} completed."
+        back = sum(each.command == "downgrade" for each in document.kills)
+        yield f"Killed at {len(document.kills)} statements, {back} of the downgrade, and run again: {well} completed."
     if document.traffic is not None:
         yield (
             f"Beside {document.traffic.beside.rate:.0f} requests a second: the longest wait for a lock was "

@@ -102,7 +102,9 @@ def _run(document: Document) -> _Lines:
         yield Text(printable(text)), 2
     if document.kills:
         well = sum(each.rerun == "completes" for each in document.kills)
-        yield Text(f"killed at {len(document.kills)} statements and run again: {well} of them go on to the end"), 2
+        back = sum(each.command == "downgrade" for each in document.kills)
+        text = f"killed at {len(document.kills)} statements, {back} of the downgrade, and run again: "
+        yield Text(f"{text}{well} of them go on to the end"), 2
     if document.kills_left_out:
         yield Text(printable(document.kills_left_out), style="dim"), 2
 

@@ -99,7 +99,8 @@ def _kills(proof: Document | None) -> Check:
     if proof is None or not proof.kills:
         return Check(text, None, "" if proof is None else proof.kills_left_out or _NOT_REACHED)
     stuck = [each for each in proof.kills if each.rerun != "completes"]
-    said = amount(len(proof.kills), "kill")
+    back = sum(each.command == "downgrade" for each in proof.kills)
+    said = amount(len(proof.kills), "kill") + (f", {back} of the downgrade" if back else "")
     if stuck:
         said += f", {len(stuck)} not: at {stuck[0].statement}: {stuck[0].rerun}"
     return Check(text, not stuck, f"{said}; {proof.kills_left_out}" if proof.kills_left_out else said)
