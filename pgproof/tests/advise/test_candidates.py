@@ -105,6 +105,12 @@ def test_of_two_orders_of_the_same_columns_the_weightier_stays() -> None:
     assert chosen((equal("", "ab"), 9.0), (equal("", "ba"), 1.0)) == [("a", "b")]
 
 
+def test_what_an_index_serves_as_it_is_decides_no_other_whatever_takes_more_time() -> None:
+    for of_two, of_one in ((9.0, 1.0), (1.0, 9.0)):
+        found = chosen((equal("ab"), of_two), (equal("b", "t"), of_one), (equal("b"), 1.0))
+        assert sorted(found) == [("a", "b"), ("b", "t")]
+
+
 def test_a_column_with_more_values_comes_first_where_the_order_is_free() -> None:
     (found,) = candidates([(equal("ab"), 1.0)], lambda column: ({"a": 0.0, "b": -5.0}[column], 0))
     assert found == Candidate((OrderColumn("b"), OrderColumn("a")), (equal("ab"),))

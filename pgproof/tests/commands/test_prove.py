@@ -100,12 +100,18 @@ def test_rows_that_are_made_keep_what_those_of_the_source_keep(run: Run, shop: s
 
 def test_a_proof_as_json_in_a_file_of_its_owner(run: Run, shop: str, tmp_path: Path) -> None:
     project(tmp_path, "op.execute('CREATE INDEX orders_note ON orders (note)')", "op.execute('DROP INDEX orders_note')")
-    ran = run("prove", shop, "--alembic", "alembic.ini", "--format", "json", "--output", "proof.json")
-    assert (ran.code, ran.out) == (0, "")
+    (tmp_path / "shop_pool.py").write_text(
+        "from sqlalchemy import create_engine\nengine = create_engine('postgresql+psycopg://shop@127.0.0.1:1/shop')\n"
+    )
+    engine = ("--engine", "shop_pool:engine", "--processes", "5")
+    ran = run("prove", shop, "--alembic", "alembic.ini", *engine, "--format", "json", "--output", "proof.json")
+    assert (ran.code, ran.out, ran.err) == (0, "", "")
     file = tmp_path / "proof.json"
     assert file.stat().st_mode & 0o777 == 0o600
     document = json.loads(file.read_text())
     assert (document["version"], document["verdict"], document["revisions"]) == (1, "holds", ["a2"])
+    (pool,) = document["demonstrations"]
+    assert (pool["rule"], pool["mended_by"]) == ("CFG01", "engine_config.py")
     audited = run(
         "audit", shop, "--alembic", "alembic.ini", "--proof", "proof.json", "--select", "MIG", "--format", "json"
     )

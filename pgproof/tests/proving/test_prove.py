@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -12,9 +13,12 @@ import psycopg
 import pytest
 
 from pgproof.errors import PgproofError
-from pgproof.proving.document import from_json, json_schema, to_json
+from pgproof.proving.document import MovedDocument, from_json, json_schema, to_json
 from pgproof.proving.run import prove
+from pgproof.report.proof_markdown import proof_as_markdown
 from pgproof.report.proof_text import proof_as_text
+from pgproof.rules.checking import check
+from pgproof.rules.discovery import all_rules
 from pgproof.server import running_server
 
 from .conftest import Project, add_orders, wanted
@@ -56,7 +60,8 @@ def larger(source: str) -> str:
 def test_a_revision_that_holds(project: Project, larger: str) -> None:
     project.revision(HOLDS, BACK)
     running = our_postmasters()
-    proof = prove(wanted(project, larger))
+    asked = wanted(project, larger)
+    proof = prove(asked)
     assert our_postmasters() == running
     assert (proof.verdict, proof.problems, proof.stopped) == ("holds", (), None)
     assert proof.revisions == ("a2",)
@@ -76,6 +81,9 @@ def test_a_revision_that_holds(project: Project, larger: str) -> None:
     }
     assert all(each.seconds and each.bytes > 0 for each in verdicts.values())
     assert "reads 0" in verdicts["create index public.orders_customer on public.orders"].why
+    # Known by the fingerprints of the source's findings, under whatever name somebody made the index.
+    lacking = check([rule for rule in all_rules() if rule.code == "IDX01"], asked.facts).findings
+    assert [each.fingerprint in proof.settled for each in lacking] == [True]
     (scan,) = proof.scans
     assert (scan.before, scan.after, scan.mended) == (1, 0, True)
     by_text = {each.sql: each for each in proof.statements}
@@ -119,6 +127,9 @@ def test_a_race_that_is_over_is_shown(project: Project, embedded_source: str, au
         """
         op.create_unique_constraint("one_watch", "watched", ["customer_id", "order_id"])
         op.execute("GRANT SELECT ON customers TO auditor")
+        op.execute("CREATE SCHEMA quarantine")
+        op.execute("CREATE TABLE quarantine.orders AS SELECT * FROM orders WHERE id <= 3")
+        op.execute("DELETE FROM orders WHERE id <= 3")
         op.execute(
             "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = 900', current_database()); END $$"
         )
@@ -126,9 +137,19 @@ def test_a_race_that_is_over_is_shown(project: Project, embedded_source: str, au
         """
         op.drop_constraint("one_watch", "watched")
         op.execute("REVOKE SELECT ON customers FROM auditor")
+        op.execute("INSERT INTO orders SELECT * FROM quarantine.orders")
+        op.execute("DROP SCHEMA quarantine CASCADE")
         """,
     )
     proof = prove(wanted(project, embedded_source))
+    assert proof.moved == (
+        MovedDocument("public.orders", 500, 497, 500),
+        MovedDocument("quarantine.orders", None, 3, None),
+    )
+    assert re.search(r"after the downgrade\n +500 +497 +500  public.orders\n +- +3 +-  quar", proof_as_text(proof))
+    assert "| public.orders | 500 | 497 | 500 |\n| quarantine.orders |  | 3 |  |" in proof_as_markdown(proof)
+    # The race is over, and no rule finds it any more.
+    assert proof.demonstrations[0].fingerprint in proof.settled
     shown, endless = proof.demonstrations
     assert (endless.rule, "a query that never ends still ran" in endless.before) == ("CFG03", True)
     assert "a statement_timeout of 0.9 s ended it" in endless.after
@@ -209,10 +230,12 @@ def test_a_given_scratch_server(project: Project, embedded_source: str) -> None:
         with psycopg.connect(given.url(), autocommit=True) as connection:
             connection.execute("CREATE ROLE prover LOGIN CREATEDB PASSWORD 'a:secret'")
         url = given.url().replace("postgres:" + given.url().split(":")[2].split("@")[0], "prover:a%3Asecret")
-        wanted_there = replace(wanted(project, embedded_source), scratch_url=url)
+        wanted_there = replace(wanted(project, embedded_source), scratch_url=url, kill_budget=300)
         proof = prove(wanted_there)
         assert (proof.verdict, proof.problems) == ("holds", ())
-        assert proof.kills
+        ways = {(each.command, each.mode) for each in proof.kills or ()}
+        assert len(ways) == 4  # up and down, client and backend
+        assert proof.kills_left_out is None
         with psycopg.connect(given.url()) as connection:
             left = connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'pgproof%'").fetchall()
         assert left == []

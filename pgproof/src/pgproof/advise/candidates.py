@@ -85,11 +85,12 @@ def candidates(
 
 
 def _serve(asked: Shape, shape: Shape, chains: list[_Chain]) -> bool:
-    for position, chain in enumerate(chains):
-        served = chain.serving(shape)
-        if served is not None:
-            chains[position] = replace(served, serves=(*chain.serves, asked))
-            return True
+    serving = [(number, served) for number, each in enumerate(chains) if (served := each.serving(shape)) is not None]
+    if serving:
+        # An index that serves it as it is leaves the order of the others free, whichever statement took more time.
+        number, served = min(serving, key=lambda each: (each[1].blocks != chains[each[0]].blocks, each[0]))
+        chains[number] = replace(served, serves=(*served.serves, asked))
+        return True
     if any(chain.columns == shape.columns for chain in chains):
         return False
     chains.append(_Chain((shape.equal,) if shape.equal else (), shape.tail, (asked,)))

@@ -104,6 +104,8 @@ def prove(
         float | None, typer.Option(help="Times as many rows as the source has; 10 by default.", metavar="N", min=0.001)
     ] = None,
     workload: Workload = None,
+    engine: EngineOption = None,
+    processes: Processes = None,
     traffic: Annotated[bool, typer.Option("--traffic", help="Run the migration beside traffic as well.")] = False,
     scratch_url: Annotated[
         str | None,
@@ -127,8 +129,9 @@ def prove(
 ) -> None:
     """Prove pending revisions on a scratch copy: up, down and up, killed, measured, and beside traffic if asked.
 
-    The database is only dumped; everything runs on a server of our own, which is gone afterwards. Exit code 1 means
-    that the migration does not hold, 3 that the proof did not come to its end.
+    The database is only dumped; everything runs on a server of our own, which is gone afterwards. With --engine a pool
+    that runs dry is shown, beside one with the sizes that pgproof report writes. Exit code 1 means that the migration
+    does not hold, 3 that the proof did not come to its end.
     """
     from rich.console import Console
 

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from pgproof.commands.choices import CLEAN, FOUND, NOT_CHECKED
 from pgproof.commands.facts import gather_from, server_source
 from pgproof.commands.named_files import refuse_unusable
+from pgproof.commands.running import warn
 from pgproof.proof.scratch import Mode
 from pgproof.proving.document import Document
 from pgproof.proving.run import Progress as Told
@@ -49,7 +50,7 @@ def prove_pending(source: str, options: Options, proving: ProveOptions, director
 
     Args:
         source: as a person gave it; it has to be a server.
-        options: of the run: its alembic.ini and its workload.
+        options: of the run: its alembic.ini, its workload and its engine.
         proving: the rest.
         directory: of the project.
         errors: for the progress; nothing is shown where it is not a terminal.
@@ -64,10 +65,12 @@ def prove_pending(source: str, options: Options, proving: ProveOptions, director
         raise ConfigurationError("--data copy has as many rows as the source: leave out --scale")
     server = server_source(source)
     refuse_unusable(options, directory, proving.changed)
-    only_database = options.model_copy(update={"alembic": None, "models": (), "engine": None, "proof": None})
+    only_database = options.model_copy(update={"alembic": None, "models": (), "proof": None})
     # Rows that are made anew keep, or break, what those of the source do: only questions to the data tell.
     asking = [each for each in all_rules() if proving.rows == "synthetic" and each.metadata.family == "integrity"]
     facts = gather_from(server, asking, only_database, errors).facts
+    # Its sizes are known without it; what else keeps an engine from being read leaves its pool out of the proof.
+    warn((each for each in facts.missing if each.startswith("engine: ") and facts.engine is None), errors.quiet)
     wanted = Wanted(
         source=server,
         facts=facts,

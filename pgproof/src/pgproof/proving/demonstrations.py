@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
+from typing import Literal
 
 import psycopg
 from psycopg import sql
 
-from pgproof.audit import AuditOptions, ask, examine
+from pgproof.audit import Audit
 from pgproof.facts.catalog import Catalog, Constraint, QualifiedName, Table
 from pgproof.facts.model import Facts
 from pgproof.proof.measuring import TIMING, Session, open_session
@@ -22,13 +22,11 @@ from pgproof.proving.copies import OwnedCopies
 from pgproof.proving.verdicts import Scan
 from pgproof.reproduce.replay import replay
 from pgproof.reproduce.rows import NotReproducedError
-from pgproof.rules.checking import check, questions_of
+from pgproof.rules.checking import check
 from pgproof.rules.counter_examples import Saturation
 from pgproof.rules.discovery import all_rules
 from pgproof.rules.finding import Finding
 
-_FAMILIES = ("integrity", "workload")
-"""Of rules whose findings have counter-examples."""
 _ENDLESS = "WITH RECURSIVE n (i) AS (SELECT 1::bigint UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 _NO_TIMEOUT = "CFG03"
 _LONGEST_LIMIT_MS = 5_000
@@ -42,7 +40,7 @@ _TRIES = 50
 
 @dataclass(frozen=True)
 class Demonstration:
-    """A fault that was seen before the migration and no longer after it.
+    """A fault that was seen before, and no longer after what mends it.
 
     Attributes:
         rule: whose finding it is.
@@ -50,6 +48,7 @@ class Demonstration:
         before: what was seen, in a sentence.
         after: the same steps afterwards.
         steps: what the sessions did before, each with what the server said.
+        mended_by: the migration, or the engine_config.py that `pgproof report` writes.
     """
 
     rule: str
@@ -58,19 +57,11 @@ class Demonstration:
     before: str
     after: str
     steps: tuple[str, ...]
+    mended_by: Literal["migration", "engine_config.py"] = "migration"
 
 
-def replayable(admin_url: str, facts: Facts) -> tuple[Finding, ...]:
-    """Return the findings of a copy whose fault can be shown happening.
-
-    Args:
-        admin_url: of the copy; it is asked, not the source.
-        facts: of the copy.
-    """
-    rules = [rule for rule in all_rules() if rule.metadata.family in _FAMILIES]
-    with psycopg.connect(admin_url, autocommit=True) as connection:
-        answers = tuple(ask(connection, facts, questions_of(rules, facts)))
-    audit = examine(facts.with_answers(answers), rules, AuditOptions(today=date.today()))
+def replayable(audit: Audit) -> tuple[Finding, ...]:
+    """Return the findings of a copy whose fault can be shown happening on another copy of it."""
     return tuple(
         each
         for each in audit.findings

@@ -212,6 +212,22 @@ class TrafficDocument:
 
 
 @dataclass(frozen=True)
+class MovedDocument:
+    """A table whose number of rows a migration changed.
+
+    Attributes:
+        before: rows; null where there was no such table.
+        after: the upgrade; null where there is none any more.
+        back: after the downgrade; null where there is none, or where it did not come to its end.
+    """
+
+    table: str
+    before: int | None
+    after: int | None
+    back: int | None
+
+
+@dataclass(frozen=True)
 class StageDocument:
     """A part of the proof and how long it took."""
 
@@ -234,6 +250,8 @@ class Document:
         stages: that were done.
         experiments: what was seen of each revision, for `--proof` of other commands.
         findings: of the rules of migrations, about the revisions that were proven; worst first.
+        moved: tables whose number of rows changed: rows that were deleted, set aside and brought back.
+        settled: fingerprints of findings that the copy had before, and whose rules find nothing after the upgrade.
     """
 
     version: Literal[1]
@@ -259,6 +277,8 @@ class Document:
     verdict: Outcome
     experiments: Experiments | None = None
     findings: tuple[FindingDocument, ...] = ()
+    moved: tuple[MovedDocument, ...] = ()
+    settled: tuple[str, ...] = ()
 
 
 @cache

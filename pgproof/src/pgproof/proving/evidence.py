@@ -53,6 +53,7 @@ class Evidence:
         files: tables before and after it, by oid.
         taken_back: what the downgrade left otherwise; None where it did not come to its end.
         shown: both catalogs with what was measured on them; None until both are there.
+        settled: fingerprints of findings that are gone after the upgrade.
         stages: each that ended, with its seconds.
         stopped: why the proof went no further.
     """
@@ -76,6 +77,7 @@ class Evidence:
     undrawn: tuple[Undrawn, ...] = ()
     writes: tuple[WriteRates, ...] = ()
     demonstrations: tuple[Demonstration, ...] = ()
+    settled: tuple[str, ...] = ()
     problems: list[Problem] = field(default_factory=list)
     stages: list[documents.StageDocument] = field(default_factory=list)
     stopped: str | None = None
@@ -116,6 +118,8 @@ class Evidence:
             verdict="fails" if problems else "incomplete" if self.stopped else "holds",
             experiments=experiments,
             findings=tuple(map(finding_document, findings)),
+            moved=tuple(_moved(self.round_trip)) if self.round_trip else (),
+            settled=self.settled,
         )
 
     def experiments(self) -> Experiments | None:
@@ -215,6 +219,17 @@ class Evidence:
             if operation.verdict == "harms":
                 name = "blocking lock" if operation.why.startswith("it held ") else "harms"
                 yield Problem(name, f"{operation.name}: {operation.why}", _remedy(name))
+
+
+def _moved(trip: RoundTrip) -> Iterator[documents.MovedDocument]:
+    states = (trip.before, trip.upgraded, trip.back)
+    before, after, back = (
+        {f"{each.schema}.{each.table}": each.rows for each in state.rows} if state is not None else {}
+        for state in states
+    )
+    for table in sorted(before.keys() | after.keys()) if trip.upgraded is not None else ():
+        if before.get(table, 0) != after.get(table, 0):
+            yield documents.MovedDocument(table, before.get(table), after.get(table), back.get(table))
 
 
 def _remedy(name: str) -> str:

@@ -1,13 +1,14 @@
-"""What the rules of migrations find in what a proof saw: the scripts, the copy they ran on, and the experiments."""
+"""What rules find in what a proof saw: of its scripts, copies and experiments, and which findings are gone after it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 
 import psycopg
 
-from pgproof.audit import ask
+from pgproof.audit import Audit, AuditOptions, Known, ask, examine
 from pgproof.facts.experiments import Experiments
 from pgproof.facts.model import Facts
 from pgproof.proving.round_trip import Problem
@@ -17,6 +18,8 @@ from pgproof.rules.finding import SEVERITIES, Finding
 from pgproof.rules.rule import Rule
 
 _FAMILY = "migrations"
+_OF_SCHEMAS = ("integrity", "indexes", "types", "security", "workload")
+"""Families whose findings a migration settles, or can be shown happening; what the others look at is the server's."""
 _OF_THE_CHAIN = "MIG02"
 """The rule that is about all revisions, whichever are proven."""
 _BLOCKING = ("MIG03", "MIG05", "MIG06", "MIG11", "MIG07")
@@ -48,6 +51,25 @@ def with_questions_answered(admin_url: str, facts: Facts) -> Facts:
     """
     with psycopg.connect(admin_url, autocommit=True) as connection:
         return facts.with_answers(tuple(ask(connection, facts, questions_of(_rules(), facts))))
+
+
+def audit_of_copy(admin_url: str, facts: Facts, before: Audit | None = None) -> Audit:
+    """Return what the rules of schemas and rows find in a copy; it is asked, not the source.
+
+    Args:
+        admin_url: of the copy.
+        facts: of the copy.
+        before: of the copy as it was, whose findings are `fixed` where their rules looked again and found nothing.
+    """
+    rules = tuple(rule for rule in all_rules() if rule.metadata.family in _OF_SCHEMAS)
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        answered = facts.with_answers(tuple(ask(connection, facts, questions_of(rules, facts))))
+    known = (
+        None
+        if before is None
+        else tuple(Known(each.fingerprint, each.rule, each.message, each.objects) for each in before.findings)
+    )
+    return examine(answered, rules, AuditOptions(today=date.today(), baseline=known))
 
 
 def findings_of(facts: Facts, experiments: Experiments) -> tuple[Finding, ...]:

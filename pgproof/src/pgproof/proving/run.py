@@ -35,11 +35,12 @@ from pgproof.proving.demonstrations import demonstrate, endless_query, replayabl
 from pgproof.proving.document import Document, FromEmptyDocument, StageDocument
 from pgproof.proving.evidence import Evidence
 from pgproof.proving.experiments import by_revision, from_empty, one_by_one, table_files, taken_back
-from pgproof.proving.findings import with_questions_answered
+from pgproof.proving.findings import audit_of_copy, with_questions_answered
 from pgproof.proving.killing import Direction, Way, kill_each, kill_everywhere
 from pgproof.proving.load import held_by_migration, mix, under_traffic
 from pgproof.proving.measuring import first_times, measure
 from pgproof.proving.pending import BASE, HEAD, Pending, pending
+from pgproof.proving.pools import filled_pools
 from pgproof.proving.round_trip import Problem, RoundTrip, State, described, failure, travel
 from pgproof.proving.verdicts import Shown
 from pgproof.proving.watched import Watched, watch
@@ -255,6 +256,7 @@ class _Proof:
         with psycopg.connect(upgraded.admin_url, autocommit=True) as connection:
             connection.execute("VACUUM (ANALYZE)")
         before, after = self._before, _facts_of(upgraded)
+        self._after = replace(after, recording=before.recording)
         self._evidence.changes = changes(before.catalog, after.catalog, trip.changes)
         self._evidence.shown = Shown(before.catalog, after.catalog, (), ())
         self._drawn, self._evidence.undrawn = draw(self._scratch.url, before.catalog, asked(self._wanted.facts))
@@ -324,9 +326,17 @@ class _Proof:
 
     def _demonstrate(self, template: str, upgraded: Copy) -> None:
         shown = self._shown
+        statements = self._wanted.facts.server.statements
+        one, other = (
+            replace(each, server=replace(each.server, statements=statements)) for each in (self._before, self._after)
+        )
+        self._progress("findings before and after", 0, 0)
+        before = audit_of_copy(self._scratch.admin_url, one)
+        after = audit_of_copy(upgraded.admin_url, other, before)
+        self._evidence.settled = tuple(each.fingerprint for each in after.fixed)
         shown_happening = tuple(
             demonstrate(
-                replayable(self._scratch.admin_url, self._before),
+                replayable(before),
                 self._copies,
                 (template, upgraded.name),
                 (shown.before, shown.after),
@@ -334,7 +344,8 @@ class _Proof:
             )
         )
         endless = endless_query(self._wanted.facts, self._limit, self._scratch.url, upgraded.url)
-        self._evidence.demonstrations = (*shown_happening, *((endless,) if endless else ()))
+        pools = filled_pools(self._wanted.facts)
+        self._evidence.demonstrations = (*shown_happening, *((endless,) if endless else ()), *pools)
 
     @property
     def _shown(self) -> Shown:

@@ -24,6 +24,7 @@ def proof_as_markdown(document: Document) -> str:
         _findings(document),
         _operations(document),
         _statements(document),
+        _moved(document),
         _run(document),
     )
     return "\n".join(line for part in parts for line in part) + "\n"
@@ -100,6 +101,14 @@ def _statements(document: Document) -> Iterator[str]:
         same = len(document.statements) - len(changed)
         yield f"{same} of {len(document.statements)} measured statements have the same plan and take as long as before."
         yield ""
+
+
+def _moved(document: Document) -> Iterator[str]:
+    rows = (
+        (each.table, *("" if many is None else f"{many:,}" for many in (each.before, each.after, each.back)))
+        for each in document.moved
+    )
+    yield from _table(("rows of", "before", "after the upgrade", "after the downgrade"), rows)
 
 
 def _differs(each: StatementDocument) -> bool:

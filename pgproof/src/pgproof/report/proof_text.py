@@ -62,6 +62,7 @@ def _lines(document: Document) -> _Lines:
     yield from _section("Operations", _operations(document.operations))
     yield from _section("Statements, median milliseconds and blocks of a call", _statements(document))
     yield from _section("Single-row inserts per second", _writes(document))
+    yield from _section("Rows before, after the upgrade and after the downgrade", _moved(document))
     yield from _section("Under traffic", _traffic(document.traffic))
     yield from _section("Shown before, and not any more", _demonstrations(document))
     left = [Text(printable(line)) for line in document.data.left_out]
@@ -148,6 +149,12 @@ def _writes(document: Document) -> _Lines:
             ),
             0,
         )
+
+
+def _moved(document: Document) -> _Lines:
+    for each in document.moved:
+        rows = "".join(f"{'-' if many is None else f'{many:,}':>12}" for many in (each.before, each.after, each.back))
+        yield Text(f"{rows}  {printable(each.table)}"), 0
 
 
 def _traffic(traffic: TrafficDocument | None) -> _Lines:

@@ -5,11 +5,14 @@ No schema is needed, so nothing of the source is copied: only sizes and limits a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from pgproof.errors import PgproofError
 from pgproof.facts.amounts import amount
@@ -96,26 +99,18 @@ def _full_pool(example: FullPool) -> Saturated:
 
 def _refused_clients(example: RefusedClients) -> Saturated:
     needed = example.processes * example.most
-    granted = min(
-        limit for limit in (example.maximum - example.reserved, example.database, example.role) if limit is not None
-    )
-    if min(needed, granted + 1) > MOST_CONNECTIONS:
+    refused_at = granted(example) + 1
+    if min(needed, refused_at) > MOST_CONNECTIONS:
         raise PgproofError(
-            f"It would take {amount(granted + 1, 'connection')} to be refused, and pgproof opens {MOST_CONNECTIONS} at"
+            f"It would take {amount(refused_at, 'connection')} to be refused, and pgproof opens {MOST_CONNECTIONS} at"
             " most on this machine: the numbers of the finding are all there is to show"
         )
-    settings = {
-        "fsync": "off",
-        "max_connections": str(example.maximum),
-        "superuser_reserved_connections": str(example.reserved),
-    }
     held: list[psycopg.Connection[Any]] = []
     met = "all of them got in"
-    with running_server(settings=settings) as server:
-        _make_role(server.url(), example)
+    with limited_server(example) as url:
         try:
             while len(held) < needed:
-                held.append(psycopg.connect(server.url(), user=_ROLE))
+                held.append(psycopg.connect(url))
         except psycopg.OperationalError as refused:
             met = str(refused).strip().splitlines()[-1].rpartition("failed: ")[2]
         for connection in held:
@@ -133,6 +128,26 @@ def _refused_clients(example: RefusedClients) -> Saturated:
         if shown
         else f"all {needed} connections got in",
     )
+
+
+def granted(example: RefusedClients) -> int:
+    """Return how many connections a server with these limits grants an ordinary role."""
+    return min(
+        limit for limit in (example.maximum - example.reserved, example.database, example.role) if limit is not None
+    )
+
+
+@contextmanager
+def limited_server(example: RefusedClients) -> Iterator[str]:
+    """Yield where a role without special rights connects to a server of our own with these limits."""
+    settings = {
+        "fsync": "off",
+        "max_connections": str(example.maximum),
+        "superuser_reserved_connections": str(example.reserved),
+    }
+    with running_server(settings=settings) as server:
+        _make_role(server.url(), example)
+        yield make_conninfo(server.url(), user=_ROLE)
 
 
 def _make_role(url: str, example: RefusedClients) -> None:

@@ -14,6 +14,7 @@ from pgproof.proving.document import (
     FromEmptyDocument,
     KillDocument,
     LatencyDocument,
+    MovedDocument,
     OperationDocument,
     RoundTripDocument,
     ScratchDocument,
@@ -89,6 +90,10 @@ HOLDS = Document(
     stopped=None,
     stages=(StageDocument("round trip", 3.0),),
     verdict="holds",
+    moved=(
+        MovedDocument("public.enrolments", 2002, 2000, 2002),
+        MovedDocument("quarantine.public_enrolments_student_id_course_id", None, 2, None),
+    ),
 )
 
 
@@ -137,5 +142,6 @@ def named(text: str) -> Document:
         demonstrations=(Demonstration(text, "0" * 64, text, text, text, (text,)),),
         problems=(Problem(text, text, text),),
         stopped=text,
+        moved=tuple(replace(each, table=text) for each in HOLDS.moved),
         verdict="fails",
     )

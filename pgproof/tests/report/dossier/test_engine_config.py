@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pgproof.facts.model import Facts
+from pgproof.remedy.pool_sizes import PoolSizes, pool_sizes
 from pgproof.report.dossier.files import report_files
-from pgproof.report.dossier.pool import pool_sizes
+from pgproof.report.dossier.material import Material
 from pgproof.server import Server, running_server
 
 from .conftest import Case, gathered
@@ -42,6 +43,10 @@ def with_settings(case: Case, processes: int | None = None, **values: str | None
 
 def config_of(case: Case) -> str:
     return dict(report_files(case.material))["engine_config.py"]
+
+
+def sizes_of(material: Material) -> PoolSizes:
+    return pool_sizes(material.setting, material.processes)
 
 
 def alone(source: str) -> dict[str, object]:
@@ -80,7 +85,7 @@ def test_all_pools_together_fit_into_what_the_server_has_left(
         "reserved_connections": None if reserved is None else str(reserved),
     }
     case = with_settings(ordinary, processes, **given_settings)
-    sizes = pool_sizes(case.material)
+    sizes = sizes_of(case.material)
     assert sizes.reserved == (3 if superusers is None else superusers) + (reserved or 0)
     assert (sizes.max_connections, sizes.processes) == (connections, processes or 1)
     assert sizes.known is (processes is not None)
@@ -96,7 +101,7 @@ def test_all_pools_together_fit_into_what_the_server_has_left(
 
 def test_a_server_that_could_not_be_asked_is_taken_for_one_with_the_defaults(ordinary: Case) -> None:
     case = with_settings(ordinary, 4, max_connections=None)
-    sizes = pool_sizes(case.material)
+    sizes = sizes_of(case.material)
     assert (sizes.max_connections, sizes.known) == (100, False)
     assert "see that MAX_CONNECTIONS and PROCESSES below are right" in config_of(case)
     assert "see that" not in ordinary.text("engine_config.py")
@@ -111,7 +116,7 @@ def test_it_keeps_the_timeouts_of_the_server_and_has_its_own_where_there_are_non
 def test_it_imports_without_a_database(name: str, cases: dict[str, Case]) -> None:
     ran = run(cases[name].folder, "-c", "import engine_config; print(engine_config.POOL_SIZE)")
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert int(ran.stdout) == pool_sizes(cases[name].material).pool_size
+    assert int(ran.stdout) == sizes_of(cases[name].material).pool_size
 
 
 def test_it_connects_and_shows_what_a_connection_has_set(ordinary: Case, database: str) -> None:
@@ -170,7 +175,7 @@ def test_with_every_pool_full_nobody_is_refused(small_server: Server, ordinary: 
         settings = {each.name: each.value for each in facts.server.settings if each.name.endswith("connections")}
         sized = with_settings(ordinary, 3, **settings)
         (tmp_path / "engine_config.py").write_text(config_of(sized))
-        sizes = pool_sizes(sized.material)
+        sizes = sizes_of(sized.material)
         assert (sizes.processes, sizes.pool_size + sizes.max_overflow) == (3, 4)
         environment = os.environ | {
             "DATABASE_URL": url.replace("postgresql://postgres", "postgresql+psycopg://application"),

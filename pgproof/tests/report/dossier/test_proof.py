@@ -11,6 +11,7 @@ from pgproof.audit import AuditOptions, examine
 from pgproof.facts.migrations import Direction, Environment, Migrations, Operation, Relation, Revision
 from pgproof.facts.model import Facts
 from pgproof.facts.source_line import SourceLine
+from pgproof.proving.demonstrations import Demonstration
 from pgproof.proving.document import Document, RoundTripDocument
 from pgproof.report.dossier.comparisons import LENGTH, comparisons
 from pgproof.report.dossier.files import report_files
@@ -63,7 +64,9 @@ def test_efforts_and_risks_are_what_was_measured(proven: Case, ordinary: Case) -
     summary = " ".join(proven.text("summary.txt").split())
     assert f"Long builds: at most 1.5 s on 60,092 rows ({COURSES})" in summary
     assert "held 8.2 ms and waited for 3 ms; a request waited 31 ms at most" in summary
-    assert "in the proof 56 kB of rows moved and the downgrade brought every row back" in summary
+    assert "in the proof 2 rows (56 kB) moved and the downgrade brought every row back" in summary
+    assert "| public.enrolments | 2,002 | 2,000 | 2,002 |" in issues
+    assert "| quarantine.public_enrolments_student_id_course_id |  | 2 |  |" in issues
     assert f"No gain: 1 of 7 operations had no effect that was measured: {LOADS}" in summary
     assert "A proven migration mends 1 of them" in summary
     assert "was not measured;" not in summary
@@ -215,6 +218,20 @@ def test_a_unique_rule_under_another_name_mends_the_duplicates(ordinary_facts: F
     assert found == dict.fromkeys(
         ("INT01 enrolments(student_id,course_id)", "IDX01 enrolments(course_id)"), "in migration"
     )
+
+
+def test_a_finding_that_a_rule_no_longer_has_is_proven_whoever_mended_it_how(ordinary: Case) -> None:
+    proof = replace(HOLDS, operations=(), scans=(), demonstrations=())
+    assert statuses(reported(ordinary.audit, proof=proof)) == {}
+    (int01,) = [each for each in ordinary.document.findings if each.rule == "INT01"]
+    settled = reported(ordinary.audit, proof=replace(proof, settled=(int01.fingerprint,)))
+    assert statuses(settled) == {"INT01 enrolments(student_id,course_id)": "proven"}
+    assert "quarantine duplicates, lock ROW EXCLUSIVE" in texts(settled)["analysis.md"]
+    # What an engine shows that is made otherwise, no migration mends.
+    shown = Demonstration("INT01", int01.fingerprint, "", "", "", (), "engine_config.py")
+    assert statuses(reported(ordinary.audit, proof=replace(proof, demonstrations=(shown,)))) == {}
+    migration = replace(shown, mended_by="migration")
+    assert statuses(reported(ordinary.audit, proof=replace(proof, demonstrations=(migration,)))) == statuses(settled)
 
 
 def test_revisions_that_the_project_does_not_have_mend_nothing(ordinary_facts: Facts) -> None:

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from pgproof.proving.document import OperationDocument
 from pgproof.proving.verdicts import Word
+from pgproof.remedy.pool_sizes import TIMEOUT, pool_sizes
 from pgproof.report.document import to_json
 from pgproof.report.dossier import judgement
 from pgproof.report.dossier.charts import charts
@@ -16,7 +17,6 @@ from pgproof.report.dossier.checks import checks, headline, rows
 from pgproof.report.dossier.comparisons import by_time, comparisons
 from pgproof.report.dossier.diagram import diagram
 from pgproof.report.dossier.material import Material, TableBrief
-from pgproof.report.dossier.pool import pool_sizes
 from pgproof.report.dossier.render import Ready, render
 from pgproof.report.dossier.steps import procedures, proven, validation
 from pgproof.report.dossier.timeline import timeline
@@ -95,7 +95,8 @@ def _engine_config(material: Material) -> str:
     return render(
         "engine_config.py.j2",
         material,
-        sizes=pool_sizes(material),
+        sizes=pool_sizes(material.setting, material.processes),
+        pool_timeout=TIMEOUT,
         timeouts={name: _kept_or(material, name, usual) for name, usual in _TIMEOUTS.items()},
     )
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from pgproof.facts.amounts import amount
+from pgproof.facts.catalog import QUARANTINE_SCHEMA
 from pgproof.proving.document import Document as ProofDocument
 from pgproof.report.document import Document
 from pgproof.report.dossier.material import Material
@@ -14,7 +15,7 @@ from pgproof.rules.finding import SEVERITIES, Severity
 from pgproof.rules.finding_document import RemedyOperationDocument
 from pgproof.score import LEAST_COVERAGE
 
-_QUARANTINE = "create table quarantine."
+_QUARANTINE = f"create table {QUARANTINE_SCHEMA}."
 _NAMED = 3
 """Operations that a risk names, and problems that are risks; the rest is in analysis.md."""
 
@@ -179,13 +180,15 @@ def _rows_in_the_way(material: Material, proof: ProofDocument | None) -> Iterato
     if not surplus:
         return
     said = f"Rows in the way: {amount(surplus, 'surplus row breaks', 'surplus rows break')} rules that are to be made"
-    moved = [each.bytes for each in proof.operations if each.name.startswith(_QUARANTINE)] if proof is not None else []
-    if proof is None or not moved:
+    size = [each.bytes for each in proof.operations if each.name.startswith(_QUARANTINE)] if proof is not None else []
+    if proof is None or not size:
         yield said, "their remedies move them to the schema quarantine, from where they come back"
         return
     back = {True: "and the downgrade brought every row back", False: "and NOT all rows came back", None: ""}
+    rows = sum(each.after or 0 for each in proof.moved if each.table.startswith(f"{QUARANTINE_SCHEMA}."))
+    moved = f"{amount(rows, 'row')} ({bytes_text(sum(size))})" if rows else f"{bytes_text(sum(size))} of rows"
     yield (
-        f"{said}; in the proof {bytes_text(sum(moved))} of rows moved {back[proof.round_trip.rows_equal]}".rstrip(),
+        f"{said}; in the proof {moved} moved {back[proof.round_trip.rows_equal]}".rstrip(),
         "they lie in the schema quarantine with all their values",
     )
 

@@ -99,7 +99,13 @@ def _by_proof(finding: Finding, audit: Audit, proof: ProofDocument, at_most: Sta
     made = [each for each in _made(audit, proof.revisions) if each.title in by_title]
     titles = _titles(finding, set(by_title), made) or _supporting(finding, proof)
     operations = tuple(by_title[title] for title in titles)
-    shown = any(each.fingerprint == finding.fingerprint for each in proof.demonstrations) or _scan_ended(finding, proof)
+    shown = (
+        finding.fingerprint in proof.settled
+        or any(
+            each.fingerprint == finding.fingerprint and each.mended_by == "migration" for each in proof.demonstrations
+        )
+        or _scan_ended(finding, proof)
+    )
     if not operations and not shown:
         return OPEN
     kept = all(each.verdict in _KEEPS for each in operations)
