@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -44,6 +45,13 @@ def tables(url: str) -> int:
         return int(row[0])
 
 
+Ran = subprocess.CompletedProcess[str]
+
+
+def copy_of(server: Server, url: str) -> contextlib.AbstractContextManager[str]:
+    return server.scratch_database(template=str(psycopg.conninfo.conninfo_to_dict(url)["dbname"]))
+
+
 @pytest.fixture(scope="module")
 def head(embedded_server: Server) -> Iterator[str]:
     """A database that `intowork migrate` brought to head."""
@@ -53,16 +61,36 @@ def head(embedded_server: Server) -> Iterator[str]:
         yield url
 
 
-def test_migrate_names_the_backup_first_and_says_where_the_database_is(embedded_database: str) -> None:
-    ran = run("migrate", "--to", "g7b1c5d4e3f2", DATABASE_URL=embedded_database)
+@pytest.fixture
+def head_of_its_own(embedded_server: Server, head: str) -> Iterator[str]:
+    """A copy of it that a test may change."""
+    with copy_of(embedded_server, head) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def migrated(embedded_server: Server) -> Iterator[tuple[str, Ran]]:
+    """A database that `intowork migrate` brought to the analysed revision, and what it said."""
+    with embedded_server.scratch_database() as url:
+        yield url, run("migrate", "--to", "g7b1c5d4e3f2", DATABASE_URL=url)
+
+
+@pytest.fixture
+def analysed(embedded_server: Server, migrated: tuple[str, Ran]) -> Iterator[str]:
+    """A copy of it that a test may change."""
+    with copy_of(embedded_server, migrated[0]) as url:
+        yield url
+
+
+def test_migrate_names_the_backup_first_and_says_where_the_database_is(migrated: tuple[str, Ran]) -> None:
+    _, ran = migrated
     assert ran.returncode == 0
     assert ran.stderr.splitlines()[0].startswith("backup first: pg_dump --format=custom")
     assert ran.stdout == "the database is at g7b1c5d4e3f2\n"
 
 
-def test_rolling_back_is_one_command(embedded_database: str) -> None:
-    assert run("migrate", DATABASE_URL=embedded_database).returncode == 0
-    ran = run("migrate", "--down-to", "g7b1c5d4e3f2", DATABASE_URL=embedded_database)
+def test_rolling_back_is_one_command(head_of_its_own: str) -> None:
+    ran = run("migrate", "--down-to", "g7b1c5d4e3f2", DATABASE_URL=head_of_its_own)
     assert ran.returncode == 0
     assert ran.stdout == "the database is at g7b1c5d4e3f2\n"
 
@@ -81,7 +109,7 @@ def test_a_server_that_is_not_there_is_one_line() -> None:
 
 
 def test_a_wrong_password_is_one_line_without_the_password() -> None:
-    with running_server(tcp=True) as server:
+    with running_server(tcp=True, settings={"fsync": "off"}) as server:
         wrong = server.url().replace("postgres:", "postgres:not-the-", 1)
         ran = run("seed", DATABASE_URL=wrong)
     assert ran.returncode == 3
@@ -114,14 +142,13 @@ def test_seed_and_demo_refuse_the_environment_production(command: str, head: str
     assert "never runs on production" in only_line(ran)
 
 
-def test_seed_refuses_a_database_that_holds_rows(embedded_server: Server, embedded_database: str) -> None:
-    run("migrate", DATABASE_URL=embedded_database)
-    with psycopg.connect(embedded_database) as connection:
+def test_seed_refuses_a_database_that_holds_rows(head_of_its_own: str) -> None:
+    with psycopg.connect(head_of_its_own) as connection:
         connection.execute("INSERT INTO companies (name) VALUES ('Analytical Engines')")
-    ran = run("seed", DATABASE_URL=embedded_database)
+    ran = run("seed", DATABASE_URL=head_of_its_own)
     assert ran.returncode == 3
     assert "--replace" in only_line(ran)
-    with psycopg.connect(embedded_database) as connection:
+    with psycopg.connect(head_of_its_own) as connection:
         assert connection.execute("SELECT name FROM companies").fetchall() == [("Analytical Engines",)]
 
 
@@ -166,9 +193,8 @@ def test_check_is_content_with_head(head: str) -> None:
     assert len(ran.stdout.splitlines()) == 4
 
 
-def test_check_finds_an_old_revision_and_its_missing_indexes(embedded_database: str) -> None:
-    run("migrate", "--to", "g7b1c5d4e3f2", DATABASE_URL=embedded_database)
-    ran = run("check", DATABASE_URL=embedded_database)
+def test_check_finds_an_old_revision_and_its_missing_indexes(analysed: str) -> None:
+    ran = run("check", DATABASE_URL=analysed)
     assert ran.returncode == 1
     assert "WRONG  revision: at g7b1c5d4e3f2" in ran.stdout
     assert "unique_candidate_job_application is missing" in ran.stdout
@@ -206,14 +232,13 @@ def test_every_command_and_option_is_explained(command: str) -> None:
     assert all(len(line.strip("│ ").split("  ")) > 1 for line in options)
 
 
-def test_an_interrupted_migration_goes_on_when_run_again(embedded_database: str) -> None:
-    assert run("migrate", "--to", "g7b1c5d4e3f2", DATABASE_URL=embedded_database).returncode == 0
-    with psycopg.connect(embedded_database) as holder:
+def test_an_interrupted_migration_goes_on_when_run_again(analysed: str) -> None:
+    with psycopg.connect(analysed) as holder:
         # Reading keeps the constraint out, for which the migration then asks again and again.
         holder.execute("LOCK TABLE accounts IN ACCESS SHARE MODE")
         migration = subprocess.Popen(
             (sys.executable, "-m", "intowork", "migrate"),
-            env={**os.environ, "DATABASE_URL": embedded_database},
+            env={**os.environ, "DATABASE_URL": analysed},
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -225,20 +250,17 @@ def test_an_interrupted_migration_goes_on_when_run_again(embedded_database: str)
         _, told = migration.communicate(timeout=60)
     assert migration.returncode == 130, told
     assert "Traceback" not in told
-    ran = run("migrate", DATABASE_URL=embedded_database)
+    ran = run("migrate", DATABASE_URL=analysed)
     assert ran.returncode == 0, ran.stderr
-    assert run("check", DATABASE_URL=embedded_database).returncode == 0
+    assert run("check", DATABASE_URL=analysed).returncode == 0
 
 
-def test_the_performance_test_writes_its_documents(
-    embedded_server: Server, embedded_database: str, tmp_path: Path
-) -> None:
-    run("migrate", DATABASE_URL=embedded_database)
-    load(embedded_database, Scale.of_jobs(500), faults=False)
+def test_the_performance_test_writes_its_documents(head_of_its_own: str, tmp_path: Path) -> None:
+    load(head_of_its_own, Scale.of_jobs(500), faults=False)
     report = tmp_path / "report"
     ran = run(
-        "performance-test", "--iterations", "1", "--concurrency", "5", "--against", embedded_database,
-        "--output", str(report), "--format", "json", DATABASE_URL=embedded_database,
+        "performance-test", "--iterations", "1", "--concurrency", "5", "--against", head_of_its_own,
+        "--output", str(report), "--format", "json", DATABASE_URL=head_of_its_own,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout) == json.loads((report / "performance.json").read_text())

@@ -20,16 +20,17 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheels")
     wheels = folder / "wheels"
     for name in ("pgproof", "intowork"):
-        _pip(sys.executable, "wheel", "--no-deps", "--wheel-dir", str(wheels), str(ROOT / name))
+        _pip("wheel", "--no-deps", "--wheel-dir", str(wheels), str(ROOT / name))
     environment = folder / "environment"
-    venv.create(environment, with_pip=True)
-    python = str(environment / "bin" / "python")
-    _pip(python, "install", "--constraint", str(ROOT / "constraints.txt"), *map(str, wheels.iterdir()))
+    venv.create(environment)
+    constraints = ("--constraint", str(ROOT / "constraints.txt"))
+    # Python compiles what is imported; to compile all that is installed takes longer.
+    _pip("--python", str(environment), "install", "--no-compile", *constraints, *map(str, wheels.iterdir()))
     return environment / "bin"
 
 
-def _pip(python: str, *arguments: str) -> None:
-    command = (python, "-m", "pip", "--disable-pip-version-check", *arguments)
+def _pip(*arguments: str) -> None:
+    command = (sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -23,10 +23,11 @@ from intowork.console import (
     migration_progress,
     progress_bars,
 )
-from intowork.database.url import libpq_url, parse_url
-from intowork.performance.command import Format
-from intowork.settings import Settings
+from intowork.performance.form import Format
 from pgproof.errors import PgproofError
+
+if TYPE_CHECKING:
+    from intowork.settings import Settings
 
 FOUND_WRONG = 1
 COULD_NOT_RUN = 3
@@ -69,9 +70,10 @@ def migrate(
     """Bring the database to a revision, beside traffic; a run that was interrupted goes on when run again."""
     from intowork.database.engine import direct_engine
     from intowork.database.failures import connect_or_explain
+    from intowork.database.url import libpq_url
     from intowork.operations import migrate as migration
 
-    settings = Settings()
+    settings = _settings()
     url = settings.direct_url()
     errors.print(f"backup first: {migration.backup_command(url)}", soft_wrap=True)
     if settings.is_production() and not backup_taken:
@@ -151,8 +153,9 @@ def seed(
 ) -> None:
     """Load made-up, realistic and skewed data into an empty database that has its tables."""
     from intowork import seed as seeding
+    from intowork.database.url import libpq_url
 
-    settings = Settings()
+    settings = _settings()
     settings.refuse_production("seed")
     with loading_progress() as progress:
         report = seeding.load(
@@ -182,7 +185,7 @@ def cleanup() -> None:
     from intowork.database.engine import direct_engine
     from intowork.operations.cleanup import CleanupPolicy, CleanupRunning, run_cleanup
 
-    settings = Settings()
+    settings = _settings()
     with progress_bars("rows") as bars:
         task = bars.add_task("cleanup", total=None)
 
@@ -207,9 +210,10 @@ def performance_test(
     form: Annotated[Format, typer.Option("--format", help="What goes to standard output.")] = Format.TTY,
 ) -> None:
     """Measure the hot statements, ours beside the analysed platform's, and verify indexes and unique rules."""
+    from intowork.database.url import libpq_url, parse_url
     from intowork.performance import command
 
-    settings = Settings()
+    settings = _settings()
     with counting_progress("cases") as progress:
         report = command.performance_test(
             libpq_url(settings.direct_url()),
@@ -233,7 +237,7 @@ def check() -> None:
     """Tell whether the platform could start here: servers, revision, pool arithmetic, indexes, unique rules."""
     from intowork.operations.check import run_checks
 
-    checks = run_checks(Settings())
+    checks = run_checks(_settings())
     for each in checks:
         output.print(f"{'ok    ' if each.ok else 'WRONG '} {each.subject}: {each.finding}", soft_wrap=True)
     raise typer.Exit(0 if all(each.ok for each in checks) else FOUND_WRONG)
@@ -252,14 +256,23 @@ def demo(
     """Replay the journey from phase 2 to head on a PostgreSQL of its own, and print the measured table."""
     from intowork.demo.command import PLANS, run_demo, table
 
+    log_to_standard_error()
     journey = run_demo(PLANS[scale.value], report, errors, binaries=binaries)
     output.print(table(journey))
     output.print(f"everything in {report}/: journey.md, fix-against-h8c2.md, charts, reports", soft_wrap=True)
 
 
+def _settings() -> Settings:
+    """Read the settings; what the platform logs from here on goes to standard error."""
+    # Here, as most imports, so that help is there at once.
+    from intowork.settings import Settings
+
+    log_to_standard_error()
+    return Settings()
+
+
 def main() -> None:
     """Run the command; a failure is one line on standard error and an exit code, never a traceback."""
-    log_to_standard_error()
     # A termination unwinds as an interrupt does, so that a server of our own is stopped on the way.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -7,9 +7,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import psycopg
-import structlog
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -22,8 +21,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from intowork.migrations.lock_safe import Note, Step, Watcher
-from pgproof.facts.statistics import index_build_progress
+if TYPE_CHECKING:
+    from intowork.migrations.lock_safe import Note, Step, Watcher
 
 errors = Console(stderr=True, highlight=False)
 """Progress and messages go to standard error; standard output holds results alone."""
@@ -33,6 +32,8 @@ POLL_SECONDS = 0.5
 
 def log_to_standard_error() -> None:
     """Send what the platform logs to standard error, errors alone: a command says the rest itself."""
+    import structlog
+
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -92,6 +93,8 @@ def migration_progress(url: str) -> Iterator[Watcher]:
     Args:
         url: libpq URL of the database, for a second connection that asks pg_stat_progress_create_index.
     """
+    from intowork.migrations.lock_safe import Note
+
     bars = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -127,6 +130,10 @@ def migration_progress(url: str) -> Iterator[Watcher]:
 
 def _poll(url: str, bars: Progress, task: TaskID, stopped: threading.Event) -> None:
     """Ask the server for the progress of the build until told to stop; without an answer the bar just spins."""
+    import psycopg
+
+    from pgproof.facts.statistics import index_build_progress
+
     try:
         with psycopg.connect(url, autocommit=True, application_name="intowork-progress") as connection:
             while not stopped.wait(POLL_SECONDS):

@@ -32,7 +32,7 @@ def primary(request: pytest.FixtureRequest) -> Iterator[Server]:
     except ServerError as error:
         pytest.skip(str(error))
     # A cleanup by autovacuum could cancel a statement of a standby at any moment.
-    settings = {"autovacuum": "off", "wal_retrieve_retry_interval": "100ms"}
+    settings = {"autovacuum": "off", "wal_retrieve_retry_interval": "100ms", "fsync": "off"}
     with running_server(binaries=request.param, settings=settings) as server:
         execute(server.url(), "CREATE ROLE web LOGIN; CREATE DATABASE app OWNER web")
         execute(as_web(server), "CREATE TABLE item AS SELECT 1 AS id")

@@ -11,7 +11,7 @@ import pytest
 from intowork.demo.journey import Plan, _grow, bring_to, cases_of, settle
 from intowork.operations.migrate import HEAD
 from intowork.seed import Scale, load
-from pgproof.server import running_server
+from pgproof.server import Server
 
 
 @contextlib.contextmanager
@@ -35,7 +35,7 @@ def rows_of(jobs: int) -> dict[str, int]:
 
 @pytest.mark.parametrize(("jobs", "grows_to", "other"), [(300, 1500, 1500), (1500, None, 150)])
 def test_our_statements_are_compared_on_a_smaller_and_a_larger_database(
-    jobs: int, grows_to: int | None, other: int
+    embedded_server: Server, jobs: int, grows_to: int | None, other: int
 ) -> None:
     plan = Plan(
         "tiny",
@@ -44,15 +44,15 @@ def test_our_statements_are_compared_on_a_smaller_and_a_larger_database(
         calls=1,
         grows_to=None if grows_to is None else Scale.of_jobs(grows_to),
     )
-    with running_server() as server:
-        head = server.create_database("head")
+    with embedded_server.scratch_database() as head, contextlib.ExitStack() as stack:
+        stack.callback(embedded_server.drop_database, "grown")
         bring_to(head, HEAD)
         load(head, plan.scale, faults=False)
         settle(head)
         cases = cases_of(head)
-        growth, on_head = _grow(server, plan, cases, head, stage)
+        growth, on_head = _grow(embedded_server, plan, cases, head, stage)
         assert rows(head) == rows_of(jobs)
-        assert rows(server.url("grown")) == rows_of(other)
+        assert rows(embedded_server.url("grown")) == rows_of(other)
     ours = {(case.suite, case.name) for case in cases if case.ours}
     compared = [(each.case.suite, each.case.name) for each in growth]
     assert compared

@@ -30,6 +30,7 @@ PLAN = Plan(
     rate=50.0,
     calls=1,
     crowd_seconds=1.0,
+    platform_seconds=1.0,
     patience_seconds=1.0,
     calm_seconds=1.0,
     kill_seconds=None,
@@ -44,7 +45,7 @@ def stage(title: str) -> Iterator[Callable[[str, int, int], None]]:
 
 @pytest.fixture(scope="module")
 def journey() -> Journey:
-    with running_server(settings={"max_connections": "150"}) as server:
+    with running_server(settings={"max_connections": "150", "fsync": "off"}) as server:
         return travel(server, PLAN, stage, lambda line: None)
 
 

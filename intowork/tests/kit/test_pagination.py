@@ -26,7 +26,8 @@ def test_a_cursor_leads_back_to_its_position(at: dt.datetime | None, key: int) -
     assert Position.parse(position.cursor()) == position
 
 
-@given(st.text(max_size=40))
+# By default hypothesis first tries to encode every character there is, which takes seconds.
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
 def test_a_text_is_a_cursor_or_a_cursor_error(cursor: str) -> None:
     with contextlib.suppress(CursorError):
         assert 0 < Position.parse(cursor).id < 2**31

@@ -12,7 +12,8 @@ from rich.console import Console
 
 from intowork.database.pool import PoolStatistics
 from intowork.performance.chart import to_svg
-from intowork.performance.command import Format, document, exit_code, tables
+from intowork.performance.command import document, exit_code, tables
+from intowork.performance.form import Format
 from intowork.performance.markdown import to_markdown
 from intowork.performance.report import (
     VERSION,

@@ -225,7 +225,11 @@ _WORDS = st.sampled_from(
 )  # fmt: skip
 
 
-@given(st.lists(_WORDS, max_size=12).map(" ".join) | st.text(max_size=30))
+# By default hypothesis first tries to encode every character there is, which takes seconds.
+_ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+
+
+@given(st.lists(_WORDS, max_size=12).map(" ".join) | _ANY)
 @settings(max_examples=1_000)
 def test_no_text_is_too_odd(text: str) -> None:
     for statement in statements(text):

@@ -39,7 +39,6 @@ from pgproof.server import Server
 
 VERSION_TABLE = "public.alembic_version"
 SEED = 42
-PLATFORM_SECONDS = 5.0
 SERVER_SETTINGS = {
     "shared_buffers": "1GB",
     "max_connections": "150",
@@ -63,6 +62,7 @@ class Plan:
         calls: timed calls of each case on each database, at least.
         grows_to: ten times the scale, where growth is judged up from it; otherwise up to it, from a tenth.
         crowd_seconds: for how long users ask the default pool; longer than its 30 s of patience.
+        platform_seconds: for how long they ask the platform's.
         calm_seconds: for how long the traffic runs beside nothing.
         proof_jobs: of the database that `pgproof prove` proves on, where the scale has more.
         kill_seconds: for the kills of that proof; None for no proof.
@@ -75,6 +75,7 @@ class Plan:
     calls: int
     grows_to: Scale | None = None
     crowd_seconds: float = 32.0
+    platform_seconds: float = 5.0
     patience_seconds: float = 31.5
     calm_seconds: float = 6.0
     proof_jobs: int = 5_000
@@ -148,7 +149,7 @@ def travel(server: Server, plan: Plan, stage: Stage, tell: Callable[[str], None]
     tell(f"applying at once after the migration: {_raced(race_after)}; on head: {_raced(race_head)}")
     defaults_after = _ask_defaults(live, asked, plan, stage, tell, "after the migration")
     ours = [request for case in cases for request in case.ours]
-    fifty, hundred = (_ask_platform(head, ours, users, stage, tell) for users in (50, 100))
+    fifty, hundred = (_ask_platform(head, ours, users, plan.platform_seconds, stage, tell) for users in (50, 100))
     with stage("time the analysed statements on four databases, and ours on head") as progress:
         columns = columns_of(
             [every_other_draw(case) for case in cases],
@@ -297,11 +298,13 @@ def _ask_defaults(
     return crowd
 
 
-def _ask_platform(url: str, asked: Sequence[Request], users: int, stage: Stage, tell: Callable[[str], None]) -> Crowd:
+def _ask_platform(
+    url: str, asked: Sequence[Request], users: int, seconds: float, stage: Stage, tell: Callable[[str], None]
+) -> Crowd:
     async def ask() -> Crowd:
         database = Database(_production(url))
         try:
-            return await crowd_on_database(database, asked, users=users, seconds=PLATFORM_SECONDS)
+            return await crowd_on_database(database, asked, users=users, seconds=seconds)
         finally:
             await database.dispose()
 

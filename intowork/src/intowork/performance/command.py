@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import enum
 from pathlib import Path
 
 from rich.console import RenderableType
 
 from intowork.performance.chart import to_svg
+from intowork.performance.form import Format
 from intowork.performance.markdown import conclusion, to_markdown
 from intowork.performance.measuring import Progress
 from intowork.performance.report import PerformanceReport, to_json
@@ -16,14 +16,6 @@ from intowork.performance.terminal import cases_table
 from pgproof.errors import PgproofError
 
 Output = tuple[RenderableType, ...]
-
-
-class Format(enum.StrEnum):
-    """What is written to standard output."""
-
-    TTY = "tty"
-    JSON = "json"
-    MARKDOWN = "markdown"
 
 
 def performance_test(
