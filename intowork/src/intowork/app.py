@@ -12,8 +12,11 @@ from pydantic import BaseModel
 from intowork.accounts import routes as accounts
 from intowork.admin import routes as admin
 from intowork.applications import routes as applications
+from intowork.candidates import routes as candidates
+from intowork.companies import routes as companies
 from intowork.dashboard import routes as dashboard
 from intowork.database.sessions import Database
+from intowork.employers import routes as employers
 from intowork.jobs import routes as jobs
 from intowork.kit import metrics, problems
 from intowork.kit.problems import KINDS, NOT_FOUND, Problem, ProblemDocument
@@ -60,7 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = known
     problems.install(app)
-    for feature in (accounts, jobs, applications, dashboard, notifications, admin):
+    for feature in (accounts, jobs, applications, candidates, companies, employers, dashboard, notifications, admin):
         app.include_router(feature.router)
     app.include_router(_about)
     app.include_router(metrics.router)

@@ -107,7 +107,7 @@ def init(
     from intowork.database.failures import connect_or_explain
     from intowork.operations.first_administrator import make_first_administrator
 
-    engine = direct_engine(Settings())
+    engine = direct_engine(_settings())
     with connect_or_explain(engine):
         pass
     address = make_first_administrator(engine, email, password, first_name, last_name)
@@ -126,7 +126,7 @@ def serve(
     from intowork import serving
 
     with _made_up_platform() if demo else nullcontext():
-        settings = Settings()
+        settings = _settings()
         errors.print(f"http://{host}:{port}/api/docs describes the API; Ctrl-C stops", soft_wrap=True)
         serving.serve(settings, host, port, said=lambda line: errors.print(f"note: {line}", soft_wrap=True))
 
@@ -136,7 +136,7 @@ def _made_up_platform() -> Iterator[None]:
     """Point the environment, which the processes that serve read, to a platform of our own."""
     from intowork.demo.served import made_up_platform
 
-    Settings().refuse_production("serve --demo")
+    _settings().refuse_production("serve --demo")
     for elsewhere in ("DIRECT_DATABASE_URL", "REPLICA_URLS", "PGBOUNCER"):
         os.environ.pop(elsewhere, None)
     with loading_progress() as progress, made_up_platform(progress) as url:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import pytest
+from sqlalchemy import update
 
 from intowork.app import create_app
+from intowork.models import Employer
 from intowork.settings import Settings
 
 from .web import PASSWORD, Api, bearer
@@ -40,6 +42,9 @@ JOB = {"title": "Chef", "description": "Cook."}
 SIGN_UP = {
     "email": "new@example.com", "password": PASSWORD, "first_name": "A", "last_name": "B", "role": "candidate",
 }  # fmt: skip
+POSITION = {"title": "Chef", "company": "Acme", "start_date": "2020-01"}
+DEGREE = {"degree": "MSc", "school": "Lyon", "start_date": "2015-09", "end_date": "2017-06"}
+SKILL = {"name": "Cooking", "level": 4, "category": "technical"}
 SIGN_IN = {name: SIGN_UP[name] for name in ("email", "password")}
 TABLE = [
     Case("POST", "/api/auth/sign-up", 201, 409, 409, 409, "candidate", SIGN_UP),
@@ -79,6 +84,28 @@ TABLE = [
     Case("GET", "/api/admin/jobs", 401, 403, 403, 403, "employer"),
     Case("POST", "/api/jobs/{job}/close", 401, 403, 404, 200, "employer"),
     Case("POST", "/api/jobs/{job}/archive", 401, 403, 404, 200, "employer"),
+    # Candidates, companies, employers.
+    Case("GET", "/api/candidates/me", 401, 200, 403, 200, "candidate"),
+    Case("PATCH", "/api/candidates/me", 401, 200, 403, 200, "candidate", {"title": "Cook"}),
+    Case("POST", "/api/candidates/me/experiences", 401, 201, 403, 201, "candidate", POSITION),
+    Case("PATCH", "/api/candidates/me/experiences/{experience}", 401, 404, 403, 200, "candidate", {"title": "Cook"}),
+    Case("DELETE", "/api/candidates/me/experiences/{experience}", 401, 404, 403, 204, "candidate"),
+    Case("POST", "/api/candidates/me/educations", 401, 201, 403, 201, "candidate", DEGREE),
+    Case("PATCH", "/api/candidates/me/educations/{education}", 401, 404, 403, 200, "candidate", {"degree": "BSc"}),
+    Case("DELETE", "/api/candidates/me/educations/{education}", 401, 404, 403, 204, "candidate"),
+    Case("POST", "/api/candidates/me/skills", 401, 201, 403, 201, "candidate", SKILL | {"name": "French"}),
+    Case("PATCH", "/api/candidates/me/skills/{skill}", 401, 404, 403, 200, "candidate", {"level": 5}),
+    Case("DELETE", "/api/candidates/me/skills/{skill}", 401, 404, 403, 204, "candidate"),
+    Case("GET", "/api/received-applications/{application}/candidate", 401, 403, 404, 200, "employer"),
+    Case("POST", "/api/companies", 401, 403, 409, 409, "employer", {"name": "Acme"}),
+    Case("GET", "/api/companies/mine", 401, 403, 200, 200, "employer"),
+    Case("PATCH", "/api/companies/mine", 401, 403, 403, 200, "employer", {"name": "Acme"}),
+    Case("GET", "/api/companies/mine/stats", 401, 403, 200, 200, "employer"),
+    Case("GET", "/api/companies/mine/employers", 401, 403, 200, 200, "employer"),
+    Case("PATCH", "/api/companies/mine/employers/{colleague}", 401, 403, 403, 200, "employer", {}),
+    Case("GET", "/api/companies/{company}", 200, 200, 200, 200, "employer"),
+    Case("GET", "/api/employers/me", 401, 403, 200, 200, "employer"),
+    Case("PATCH", "/api/employers/me", 401, 403, 200, 200, "employer", {"position": "Partner"}),
     Case("DELETE", "/api/auth/sessions/{session}", 401, 404, 404, 204, "candidate"),
     Case("DELETE", "/api/auth/sessions", 401, 204, 204, 204, "candidate"),
     Case("POST", "/api/auth/sign-out", 401, 204, 204, 204, "candidate"),
@@ -104,6 +131,7 @@ async def test_everybody_gets_what_is_his_and_nobody_anything_else(quick: Api) -
         "application": sent.json()["id"],
         "session": sessions[0]["id"],
     }
+    keys |= await _of_profile(quick, candidate) | await _of_company(quick, employer)
     right = {"candidate": candidate, "employer": employer}
     for case in TABLE:
         for who, headers, expected in (
@@ -115,6 +143,27 @@ async def test_everybody_gets_what_is_his_and_nobody_anything_else(quick: Api) -
             quick.http.cookies.clear()
             answer = await quick.http.request(case.method, case.path.format(**keys), json=case.body, headers=headers)
             assert answer.status_code == expected, (who, case.method, case.path, answer.text)
+
+
+async def _of_profile(api: Api, candidate: dict[str, str]) -> dict[str, int]:
+    """The keys of an entry of each list of a candidate's profile."""
+    entries = {"experience": POSITION, "education": DEGREE, "skill": SKILL}
+    added = {
+        name: await api.http.post(f"/api/candidates/me/{name}s", json=body, headers=candidate)
+        for name, body in entries.items()
+    }
+    return {name: answer.json()["id"] for name, answer in added.items()}
+
+
+async def _of_company(api: Api, employer: dict[str, str]) -> dict[str, int]:
+    """The keys of an employer's company, whose admin he becomes, and of a colleague there."""
+    company = (await api.http.get("/api/companies/mine", headers=employer)).json()["id"]
+    colleague = (await api.signed_up("employer"))["user"]["employer_id"]
+    with api.rows() as session:
+        session.execute(update(Employer).where(Employer.company_id == company).values(is_admin=True))
+        session.execute(update(Employer).where(Employer.id == colleague).values(company_id=company))
+        session.commit()
+    return {"company": company, "colleague": colleague}
 
 
 async def test_the_table_names_every_endpoint() -> None:

@@ -49,7 +49,12 @@ async def test_dashboards_count_what_is_ones_own(api: Api) -> None:
     assert (numbers["jobs"], numbers["open_jobs"], numbers["applications"], numbers["interviews"]) == (1, 1, 1, 1)
     assert numbers["last_interview_title"] == "Chef"
     mine = (await api.http.get("/api/dashboard/candidate", headers=candidate)).json()
-    assert (mine["applications"], mine["interviews"], mine["open_jobs"]["value"]) == (1, 1, 2)
+    assert (mine["applications"], mine["interviews"], mine["open_jobs"]["value"], mine["profile_percent"]) == (
+        1,
+        1,
+        2,
+        0,
+    )
     assert (await api.http.get("/api/dashboard/employer", headers=candidate)).status_code == 403
     assert (await api.http.get("/api/dashboard/candidate", headers=employer)).status_code == 403
 

@@ -33,4 +33,5 @@ class CandidateDashboard(Answer):
     applications: int
     interviews: int
     last_application_at: dt.datetime | None
+    profile_percent: int = Field(description="how complete the profile is", examples=[71])
     open_jobs: Count = Field(description="jobs one could apply to")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import nh3
 from fastapi import Path, Query
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, StringConstraints, TypeAdapter
 
 from intowork.kit.pagination import COUNT_LIMIT, PAGE_SIZE
 
 LARGEST_INTEGER = 2**31 - 1
 MOST_PER_PAGE = 100
+
+_URL = TypeAdapter(HttpUrl)
 
 Item = TypeVar("Item")
 
@@ -20,6 +22,13 @@ def _storable(text: str) -> str:
     if "\x00" in text:
         raise ValueError("no null bytes")
     return text
+
+
+def _web_address(text: str) -> str:
+    url = _URL.validate_python(text)
+    if url.username or url.password:
+        raise ValueError("no user name or password before the host")
+    return str(url)
 
 
 def _harmless(html: str) -> str:
@@ -37,6 +46,13 @@ LongText = Annotated[
 """A text of several paragraphs."""
 RichText = Annotated[LongText, AfterValidator(_harmless)]
 """HTML of several paragraphs, of which what could run in a reader's browser is taken out before it is stored."""
+WebAddress = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
+    AfterValidator(_web_address),
+    Field(json_schema_extra={"format": "uri"}),
+]
+"""An http or https URL, in its normal form: what a page links to runs no script."""
 Amount = Annotated[int, Field(ge=0, le=LARGEST_INTEGER)]
 """A number of whole currency units, views, years."""
 Key = Annotated[int, Path(ge=1, le=LARGEST_INTEGER)]
@@ -44,6 +60,10 @@ Key = Annotated[int, Path(ge=1, le=LARGEST_INTEGER)]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before; none for the first")]
 PageSize = Annotated[int, Query(ge=1, le=MOST_PER_PAGE, description="most items of the page")]
 DEFAULT_PAGE_SIZE = PAGE_SIZE
+
+
+KEPT: Any = Field(default_factory=lambda: None)
+"""The default of a value that a change may leave out, not set to null; only the values that were named are read."""
 
 
 class Body(BaseModel):

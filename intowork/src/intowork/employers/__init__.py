@@ -1,0 +1,1 @@
+"""Employers: who recruits for a company."""
