@@ -1,7 +1,8 @@
 """The mutation score of the rules: for every condition that is deleted or inverted, does an example notice?
 
 Each mutant of a rule judges the rule's own examples, whose facts a real server has given once; what a mutant asks
-beyond the rule's own questions is asked of the server again. A library would build a database for every mutant.
+beyond the rule's own questions is asked of the server again. A library would build a database for every mutant. What
+no example notices is left to the tests that name the rule: what it leaves to other rules, what it could not check.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ import hashlib
 import importlib
 import json
 import multiprocessing
+import os
 import resource
 import signal
+import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +28,9 @@ from typing import Any
 
 import psycopg
 
+from benchmarks.equivalent import EQUIVALENT
 from benchmarks.mutants import Mutant, mutants
+from benchmarks.mutated import MODULE, SOURCE
 from pgproof.examples import Placed, check_findings, facts_of, given, judge, placed_examples
 from pgproof.facts.collect import collect_answers
 from pgproof.facts.model import Facts
@@ -33,10 +39,12 @@ from pgproof.rules.finding import Finding
 from pgproof.rules.rule import Example, Rule
 from pgproof.server import Server, running_server
 
-RESULTS = Path(__file__).parent / "results"
+REPOSITORY = Path(__file__).parent.parent
+RESULTS = REPOSITORY / "benchmarks" / "results"
 SCORES = RESULTS / "mutation.json"
-LONGEST = 30
-"""Seconds a mutant may take on all examples; a loop that lost its end takes for ever."""
+TESTS = REPOSITORY / "pgproof" / "tests" / "rules"
+LONGEST, LONGEST_TESTS = 30, 600
+"""Seconds a mutant may take on all examples, and in the tests; a loop that lost its end takes for ever."""
 MOST_MEMORY = 3 * 2**30
 """Bytes of address space of a process, for the same loops."""
 
@@ -52,7 +60,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Survivor:
-    """A mutant that no example noticed."""
+    """A mutant that nothing noticed."""
 
     rule: str
     file: str
@@ -62,23 +70,32 @@ class Survivor:
 
 @dataclass(frozen=True)
 class RuleScore:
-    """How many mutants of a rule its examples noticed.
+    """How many mutants of a rule were noticed.
 
     Attributes:
         source: digest of the rule that was judged, and of its examples.
+        killed: by its own examples.
+        survivors: mutants that neither an example nor a test noticed.
+        tests: how many the tests noticed that name the rule, of those that no example did.
     """
 
     rule: str
     source: str
     killed: int
     survivors: tuple[Survivor, ...]
+    tests: int = 0
+
+    @property
+    def mutants(self) -> int:
+        """All of them."""
+        return self.killed + self.tests + len(self.survivors)
 
 
 def main() -> None:
     """Judge the rules that changed since they were judged, or those named on the command line, and write the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mutation", description=__doc__)
     parser.add_argument("rules", nargs="*", help="codes; by default every rule that changed since it was judged")
-    parser.add_argument("--quick", action="store_true", help="leave out whether remedies still mend and are undone")
+    parser.add_argument("--quick", action="store_true", help="leave out remedies on a server, and the tests")
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
     known = _known_scores()
@@ -88,8 +105,8 @@ def main() -> None:
     judging = partial(score_rule, quick=options.quick)
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
         for done, score in enumerate(pool.imap_unordered(judging, chosen), 1):
-            total = score.killed + len(score.survivors)
-            print(f"{done}/{len(chosen)} {score.rule}: {score.killed} of {total}", file=sys.stderr)
+            noticed = score.killed + score.tests
+            print(f"{done}/{len(chosen)} {score.rule}: {noticed} of {score.mutants}", file=sys.stderr)
             if options.quick and score.survivors:
                 # Whether these are noticed after all is for the server to say.
                 print(table([score]))
@@ -111,9 +128,7 @@ def _known_scores() -> dict[str, RuleScore]:
         return {}
     sources = {rule.code: _source_digest(rule) for rule in all_rules()}
     return {
-        row["rule"]: RuleScore(
-            row["rule"], row["source"], row["killed"], tuple(Survivor(**each) for each in row["survivors"])
-        )
+        row["rule"]: RuleScore(**row | {"survivors": tuple(Survivor(**each) for each in row["survivors"])})
         for row in rows
         if sources.get(row["rule"]) == row["source"]
     }
@@ -145,7 +160,7 @@ def score_rule(code: str, *, quick: bool = False) -> RuleScore:
 
     Args:
         code: of the rule.
-        quick: look at findings alone, not at what remedies do on a server.
+        quick: look at findings alone, not at what remedies do on a server nor what the tests say.
     """
     signal.signal(signal.SIGALRM, _give_up)
     rule = next(rule for rule in all_rules() if rule.code == code)
@@ -153,19 +168,24 @@ def score_rule(code: str, *, quick: bool = False) -> RuleScore:
     with running_server(settings={"fsync": "off"}) as server:
         # After the server started, which inherits nothing of it.
         resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, resource.RLIM_INFINITY))
-        survivors: list[Survivor] = []
+        unnoticed: list[Mutant] = []
         killed = 0
         with _cases(server, rule) as (connections, cases):
             source = Path(str(module.__file__)).read_text(encoding="utf-8")
             if _noticed(Mutant(0, "nothing", source), module, cases, connections):
                 raise RuntimeError(f"{code} fails its own examples as it is: mend them first")
             for mutant in mutants(source):
+                if (code, source.splitlines()[mutant.line - 1].strip(), mutant.change) in EQUIVALENT:
+                    continue
                 noticed = _noticed(mutant, module, cases, connections)
                 if noticed or (not quick and _noticed_on_the_server(mutant, module, rule, server)):
                     killed += 1
                 else:
-                    survivors.append(Survivor(code, Path(str(module.__file__)).name, mutant.line, mutant.change))
-    return RuleScore(code, _source_digest(rule), killed, tuple(survivors))
+                    unnoticed.append(mutant)
+    left = unnoticed if quick else _unnoticed_by_tests(unnoticed, module, code, source)
+    file = Path(str(module.__file__)).name
+    survivors = tuple(Survivor(code, file, mutant.line, mutant.change) for mutant in left)
+    return RuleScore(code, _source_digest(rule), killed, survivors, len(unnoticed) - len(survivors))
 
 
 def _give_up(_signal: int, _frame: object) -> None:
@@ -240,6 +260,53 @@ def _noticed_on_the_server(mutant: Mutant, module: ModuleType, rule: Rule, serve
     return False
 
 
+def _unnoticed_by_tests(left: list[Mutant], module: ModuleType, code: str, source: str) -> list[Mutant]:
+    """Return those of some mutants with which every test passes that names the rule."""
+    tests = tests_of(code)
+    if not left or not tests:
+        return left
+    if not _passes(tests, module.__name__, source):
+        raise RuntimeError(f"the tests of {code} fail as it is: mend them first: {' '.join(tests)}")
+    return [mutant for mutant in left if _passes(tests, module.__name__, mutant.source)]
+
+
+def tests_of(code: str) -> tuple[str, ...]:
+    """Return the tests that name a rule: functions where only such do, else whole files. Every rule's are left out."""
+    found: list[str] = []
+    for file in sorted(TESTS.glob("test_*.py")):
+        source = file.read_text(encoding="utf-8")
+        if code not in source or file.name == "test_every_rule.py":
+            continue
+        # Unparsed, since the decorators are no part of a function's own lines.
+        named = [each for each in ast.parse(source).body if code in ast.unparse(each)]
+        names = [each.name for each in named if isinstance(each, ast.FunctionDef) and each.name.startswith("test_")]
+        path = str(file.relative_to(REPOSITORY))
+        found += [f"{path}::{name}" for name in names] if len(names) == len(named) else [path]
+    return tuple(found)
+
+
+def _passes(tests: tuple[str, ...], module: str, source: str) -> bool:
+    """Tell whether tests pass with a source in the place of a module, on the embedded server alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "mutant.py"
+        file.write_text(source, encoding="utf-8")
+        plugins = ("-p", "benchmarks.mutated", "-p", "pgproof.testing", "-p", "no:cacheprovider")
+        # Without what the root's conftest.py prepares for intowork, which takes longer than most of these tests.
+        chosen = ("--confcutdir", str(TESTS), "-qx", "-k", "not system", *tests)
+        try:
+            ran = subprocess.run(
+                (sys.executable, "-m", "pytest", *plugins, *chosen),
+                cwd=REPOSITORY,
+                env=os.environ | {MODULE: module, SOURCE: str(file)},
+                capture_output=True,
+                timeout=LONGEST_TESTS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return False
+    return ran.returncode == 0
+
+
 def _registered(module: ModuleType) -> ModuleType:
     sys.modules[module.__name__] = module
     return module
@@ -267,21 +334,25 @@ def _fields(facts: Facts) -> dict[str, Any]:
 
 def table(scores: list[RuleScore]) -> str:
     """Return the scores as Markdown, survivors named."""
-    killed = sum(score.killed for score in scores)
-    total = killed + sum(len(score.survivors) for score in scores)
+    killed, tests = sum(score.killed for score in scores), sum(score.tests for score in scores)
+    total = sum(score.mutants for score in scores)
     lines = [
         "# Mutation score of the rules",
         "",
-        f"{killed} of {total} mutants noticed ({killed / total:.1%}). A mutant is a rule with one condition forced "
-        "true or false, one operand or filter deleted, one comparison moved or inverted, or any and all exchanged; it "
-        "is noticed if one of the rule's own examples is judged otherwise.",
+        f"{killed + tests} of {total} mutants noticed ({(killed + tests) / total:.1%}). A mutant is a rule with one "
+        "condition forced true or false, one operand or filter deleted, one comparison moved or inverted, or any and "
+        f"all exchanged. {killed} are noticed because one of the rule's own examples is judged otherwise, {tests} more "
+        "because a test in `pgproof/tests/rules` that names the rule fails: of what it leaves to other rules, of what "
+        "it could not check, of real situations.",
         "",
-        "| rule | mutants | noticed | not noticed |",
-        "|---|---:|---:|---|",
+        "| rule | mutants | noticed by examples | by other tests | not noticed |",
+        "|---|---:|---:|---:|---|",
     ]
     for score in scores:
         left = "; ".join(f"line {each.line}: {each.change}" for each in score.survivors)
-        lines.append(f"| {score.rule} | {score.killed + len(score.survivors)} | {score.killed} | {left} |")
+        lines.append(f"| {score.rule} | {score.mutants} | {score.killed} | {score.tests} | {left} |")
+    lines += ["", "Not counted, since the rule does the same with them:", ""]
+    lines += [f"- {rule}, `{line}`, {change}: {why}." for (rule, line, change), why in EQUIVALENT.items()]
     return "\n".join(lines) + "\n"
 
 

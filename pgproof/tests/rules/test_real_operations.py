@@ -97,7 +97,7 @@ def as_role(connection: Connection, role: str) -> Iterator[None]:
 def test_sessions_that_are_left_open_and_those_that_wait_for_them(database: str, connection: Connection) -> None:
     connection.execute("CREATE TABLE stock (id int PRIMARY KEY, n int)")
     connection.execute("INSERT INTO stock VALUES (1, 1)")
-    assert findings(connection, "OPS05") == ()
+    assert checked(connection, "OPS05") == Checked((), ())
     with (
         psycopg.connect(database, application_name="web") as holder,
         psycopg.connect(database, application_name="worker") as waiter,

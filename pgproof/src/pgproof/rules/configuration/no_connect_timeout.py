@@ -69,7 +69,7 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
         severity="low" if engine.local else None,
         message=f"{engine.name} gives {engine.driver} no {' and no '.join(lacking)}",
         consequence=" ".join(waits),
-        evidence=(made_with(engine, f"connect arguments: {', '.join(sorted(told)) or 'none but the target'}"),),
+        evidence=(made_with(engine, f"connect arguments beside the target: {sorted(told)}"),),
         remedy=Remedy(f"Give create_engine connect_args with {' and '.join(lacking)}, in seconds."),
         location=engine.location,
     )
@@ -103,7 +103,7 @@ BAD = (
         "no keepalives",
         engine=_CREATE.format("psycopg", {"connect_timeout": 5}),
         given=(_ELSEWHERE,),
-        says=("gives psycopg no keepalives_idle",),
+        says=(f"gives psycopg no keepalives_idle {_WAITS_FOR_ANSWER} Give",),
     ),
     Example(
         "keepalives switched off",
@@ -113,7 +113,7 @@ BAD = (
     Example(
         "a connect timeout of 0, which is none",
         engine=_CREATE.format("psycopg", {"connect_timeout": 0, "keepalives_idle": 30}),
-        says=("gives psycopg no connect_timeout",),
+        says=(f"gives psycopg no connect_timeout {_WAITS_TO_CONNECT} Give",),
     ),
     Example("asyncpg without a limit for answers", engine=_ASYNC.format({"timeout": 5}), says=("no command_timeout",)),
     Example(

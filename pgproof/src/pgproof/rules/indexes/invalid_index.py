@@ -105,9 +105,7 @@ def _surplus(facts: Facts, table: Table, index: Index) -> tuple[int | None, tupl
     """Return how many rows break the rule of a unique index, None if not known exactly, and what was counted."""
     surplus, evidence = None, []
     for answer, counts in answered(facts, _duplicates(table, index)):
-        evidence.append(
-            counted(answer, f"{amount(counts.surplus_rows or 0, 'row')} would have to go for the rule to hold")
-        )
+        evidence.append(counted(answer, f"rows that would have to go for the rule to hold: {counts.surplus_rows}"))
         surplus = counts.surplus_rows if counts.exact else None
     return surplus, tuple(evidence)
 

@@ -171,7 +171,7 @@ JOINED_AGAIN = (
             "a_id int REFERENCES a, b_id int NOT NULL REFERENCES b, created_at timestamptz NOT NULL DEFAULT now()"
         ).replace("a_id int", "a_id int NOT NULL")
         + "; INSERT INTO joined VALUES (1, 2), (1, 2)",
-        says=("the oldest stays, by (created_at, a_id, b_id)",),
+        says=("1 pair is there more than once", "the oldest stays, by (created_at, a_id, b_id)"),
         objects=("joined",),
     ),
     Example(

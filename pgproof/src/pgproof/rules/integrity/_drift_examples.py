@@ -150,14 +150,14 @@ GOOD = (
         + """
             CREATE TYPE mood AS ENUM ('fine');
             CREATE TABLE children (id bigint PRIMARY KEY, name text, parent_id numeric, mood mood, tags text[],
-                                   was text, place point);
+                                   was text, none point);
         """,
         models=_models()
         + """
     mood: Mapped[str | None] = mapped_column(Enum("fine", name="mood"))
     tags: Mapped[list[str] | None] = mapped_column(ARRAY(String))
     was: Mapped[str | None] = mapped_column(Enum("fine", name="mood"))
-    place = Column(types.NullType)
+    none = Column(types.NullType)
 """,
     ),
     Example(

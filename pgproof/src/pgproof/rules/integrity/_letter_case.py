@@ -12,6 +12,7 @@ from pgproof.remedy.names import object_name, quoted
 from pgproof.rules.counter_examples import EqualRows
 from pgproof.rules.finding import Finding, NotChecked, Remedy, counted, table_ref
 from pgproof.rules.integrity._keys import at_least, certainty, enforcing, not_told, sentence, surplus, told
+from pgproof.rules.integrity._promises import as_declared
 from pgproof.rules.reading import locked
 from pgproof.rules.rule import Metadata
 
@@ -63,7 +64,7 @@ def differing_in_case(metadata: Metadata, facts: Facts, table: Table, column: Co
             " one in another case opens a second account."
         )
         remedy = Remedy(f"Make lower({column.name}) unique.", unique_in_lower_case(facts, table, column.name))
-    yield metadata.finding(
+    said = metadata.finding(
         objects=(table_ref(table, column.name),),
         message=f"{table.qualified_name}.{column.name} may hold one address twice, in another case",
         consequence=consequence,
@@ -76,3 +77,4 @@ def differing_in_case(metadata: Metadata, facts: Facts, table: Table, column: Co
         remedy=remedy,
         counter_example=EqualRows(table.qualified_name, (column.name,), differ_in_case=(column.name,)),
     )
+    yield as_declared(facts, table, said)

@@ -109,7 +109,7 @@ REPEATABLE = (
         """,
         objects=("people", "email"),
         severity="high",
-        says=("and 2 have an empty one", "Write NULL for an empty value. Make"),
+        says=("a value, not counting 2 with an empty one. Two", "Write NULL for an empty value. Make"),
     ),
     Example(
         "addresses of which one repeats and others are empty",
@@ -205,6 +205,19 @@ REPEATABLE = (
         """,
         findings=2,
         objects=("people", "staff", "email"),
+    ),
+    Example(
+        "an address with capitals that the models declare unique whatever its case, which makes it sure",
+        sql=_USERS + "INSERT INTO people (email) VALUES ('Ann@x.org')",
+        models="""
+class Person(Base):
+    __tablename__ = "people"
+    __table_args__ = (Index("uq_people_email", text("lower(email)"), unique=True),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str | None]
+""",
+        objects=("people", "email"),
+        severity="high",
     ),
 )
 DECIDED = (

@@ -103,8 +103,7 @@ def _finding(table: Table, column: Column, found: tuple[tuple[Answer, Counts], .
         consequence = (
             f"{others:,} of {dates + others:,} {rows} are not written like a date, which a date column refuses."
         )
-        have = "has" if others == 1 else "have"
-        then = f" {sentence(at_least(counts, others, 'value'))} {have} to be corrected or moved first."
+        then = f" {sentence(at_least(counts, others, 'value'))} must be corrected or moved first."
     return METADATA.finding(
         objects=(table_ref(table, column.name),),
         message=f"{column.name} of {table.qualified_name} keeps dates as {column.type}",
@@ -150,7 +149,7 @@ BAD = (
     Example(
         "one odd value in a hundred, and empty ones",
         sql=_filled("CASE WHEN n = 1 THEN 'soon' WHEN n <= 100 THEN '2024-05-31' END", rows=150),
-        says=("1 of 100 values are", "drop v. 1 value has"),
+        says=("1 of 100 values are", "drop v. 1 value must"),
         objects=("t", "v"),
     ),
     Example(

@@ -93,8 +93,7 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
         elif _is_borne_out(key, found[1]):
             yield as_declared(facts, key.table, _counted(facts, key, *found))
     for table, column in sign_in_addresses(facts.catalog):
-        for said in differing_in_case(METADATA, facts, table, column):
-            yield as_declared(facts, table, said) if isinstance(said, Finding) else said
+        yield from differing_in_case(METADATA, facts, table, column)
 
 
 def _is_borne_out(key: NaturalKey, counts: Counts) -> bool:
@@ -127,8 +126,7 @@ def _counted(facts: Facts, key: NaturalKey, answer: Answer, counts: Counts) -> F
             f" {at_least(counts, groups(counts), 'value')}."
         )
     elif empty:
-        have = "has" if empty == 1 else "have"
-        said = f"None of {counts.rows_examined:,} rows repeats a value, and {empty:,} {have} an empty one."
+        said = f"None of {counts.rows_examined:,} rows repeats a value, not counting {empty:,} with an empty one."
     else:
         severity = severity if counts.rows_examined else lowered(severity)
         said = f"None of {counts.rows_examined:,} rows repeats a value yet."

@@ -287,6 +287,12 @@ GOOD = (
         renamed=False,
         scripts=_one(_DROP.format("b")),
     ),
+    Example(
+        "what is used is not known",
+        sql=TABLE,
+        given=(given.server(statements=None),),
+        scripts=_one(_DROP.format("a")),
+    ),
     Example("it was dropped", sql=TABLE + AT_FIRST.format("a1"), models=_MODEL, scripts=_one(_DROP.format("a"))),
     Example("an index dropped", sql=TABLE, models=_MODEL, scripts=_one('op.drop_index("ix_t_b")')),
 )

@@ -80,9 +80,8 @@ def check(facts: Facts) -> Iterator[Finding | NotChecked]:
             objects=(table_ref(table, column.name),),
             confidence=known,
             message=f"{table.qualified_name}.{column.name} holds secrets in plain text",
-            consequence=f"{amount(plain.rows, 'row')} ({known} count) {'holds' if plain.rows == 1 else 'hold'} a secret"
-            f" that whoever reads a backup, a replica or one"
-            " injected query can use.",
+            consequence="Whoever reads a backup, a replica or the result of one injected query can use the secrets of"
+            f" {amount(plain.rows, 'row')} ({known} count).",
             evidence=(plain.evidence,),
             remedy=Remedy(
                 "Store the sha256 of tokens that are only compared, and encrypt what must be shown again with a key"
