@@ -28,7 +28,7 @@ serve: $(VENV)/.installed ## answer requests at port 8000, on DATABASE_URL or on
 	@$(BIN)/intowork serve $(if $(DATABASE_URL),,--demo)
 
 test: lint ## lint, then run all tests on every PostgreSQL there is
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 3
 
 test-lowest: $(LOWEST)/.installed ## what depends on a project's own packages, with the oldest that are supported
 	@$(LOWEST)/bin/python -m pytest -n 2 --dist loadfile --confcutdir pgproof/tests -p pgproof.testing \
