@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 import typer
 
 from intowork.cli import app as intowork
@@ -44,4 +45,7 @@ def refuse_unknown(command: str) -> None:
     name, *rest = arguments
     assert name in group.commands, f"{program} has no command {name}"
     if rest:
-        group.commands[name].make_context(name, rest)
+        # Where it is not there, it is asked for at the terminal.
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("INTOWORK_INIT_PASSWORD", "given")
+            group.commands[name].make_context(name, rest)

@@ -77,7 +77,8 @@ def asked(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def proof(asked: Wanted) -> Document:
-    return prove(asked)
+    # Time for a kill at each statement, however slow the machine is.
+    return prove(replace(asked, kill_budget=600))
 
 
 @pytest.fixture(scope="module")
